@@ -1,0 +1,113 @@
+"""One ``.npz`` file with the embeddings of a whole data set, as ``numpy.savez`` writes it."""
+
+import difflib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hasher.data.embedding_set import UNLABELLED, EmbeddingSet
+from hasher.errors import UserError
+
+REQUIRED = ("features", "labels")
+OPTIONAL = ("is_query", "groups", "paths")
+
+
+def load_npz(path: Path) -> EmbeddingSet:
+    """The embeddings in `path`, named after its stem.
+
+    ``features`` (n, d); ``labels`` (n,) integers or strings, -1 or "" for unlabelled; optionally ``is_query`` (n,)
+    booleans, the official test split; ``groups`` (n,) integers or strings, a negative number or "" for an item on its
+    own; ``paths`` (n,) strings. Other keys are never read, so they may hold anything.
+
+    Raises:
+        UserError: the file cannot be read, lacks a required key or holds something other than the above.
+    """
+    arrays = _read_arrays(path)
+    labels, class_names = _index_classes(_numbers_or_names(arrays["labels"], "labels", path), path)
+    return EmbeddingSet(
+        name=path.stem,
+        features=arrays["features"],
+        labels=labels,
+        class_names=class_names,
+        is_query=arrays.get("is_query"),
+        groups=_numbered(_numbers_or_names(arrays["groups"], "groups", path))[0] if "groups" in arrays else None,
+        paths=_decoded(arrays["paths"], "paths", path) if "paths" in arrays else None,
+        source=str(path),
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        file = np.load(path, allow_pickle=False)
+    except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
+        raise UserError(f"{path}: not a readable .npz file ({_reason(error)})") from None
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise UserError(f"{path}: holds a single array, expected an .npz file with `features` and `labels`")
+    with file:
+        missing = [key for key in REQUIRED if key not in file.files]
+        if missing:
+            found = ", ".join(file.files) or "nothing"
+            raise UserError(f"{path}: lacks `{missing[0]}`, expected `features` and `labels`; found: {found}")
+        _warn_about_misspelt_keys(file.files, path)
+        return {key: _read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
+
+
+def _read_array(file: Any, key: str, path: Path) -> NDArray[Any]:
+    try:
+        return np.asarray(file[key])
+    except Exception as error:  # as above: members are read lazily
+        if "allow_pickle" in str(error):
+            raise UserError(f"{path}: {key} holds pickled Python objects, expected a plain array") from None
+        raise UserError(f"{path}: {key} cannot be read ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _warn_about_misspelt_keys(keys: list[str], path: Path) -> None:
+    absent = [key for key in OPTIONAL if key not in keys]
+    for key in keys:
+        close = difflib.get_close_matches(key, absent, n=1, cutoff=0.75)
+        if key not in REQUIRED and close:
+            warnings.warn(f"{path}: unknown key `{key}` ignored; did you mean `{close[0]}`?", stacklevel=2)
+
+
+def _numbers_or_names(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
+    """`values` as a flat array of integers or of str."""
+    if values.ndim != 1:
+        raise UserError(f"{path}: {key} has shape {values.shape}, expected one value an item")
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind not in "US":
+        raise UserError(f"{path}: {key} is {values.dtype}, expected integers or strings")
+    return _decoded(values, key, path)
+
+
+def _decoded(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.strings.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: {key} holds bytes that are not UTF-8, expected integers or strings") from None
+
+
+def _index_classes(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels numbered in the sorted order of their values, unlabelled items -1, and the class names."""
+    if values.dtype.kind == "i" and values.min(initial=0) < UNLABELLED:
+        row = int(values.argmin())
+        raise UserError(f"{path}: labels: {values[row]} in row {row}, expected -1 (unlabelled), 0 or more, or strings")
+    labels, classes = _numbered(values)
+    return labels, tuple(str(value) for value in classes)
+
+
+def _numbered(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Each value's place among the sorted distinct values, -1 for "" and negative numbers; and those values."""
+    absent = values == "" if values.dtype.kind == "U" else values < 0
+    numbers = np.full(len(values), UNLABELLED, dtype=np.int64)
+    distinct, numbers[~absent] = np.unique(values[~absent], return_inverse=True)
+    return numbers, distinct

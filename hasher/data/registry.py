@@ -1,0 +1,75 @@
+"""From what a person types, a name or a path, to a data set."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from hasher.data.digits import load_digits
+from hasher.data.embedding_set import EmbeddingSet
+from hasher.data.fashion_mnist import load_fashion_mnist
+from hasher.data.folder import load_folder
+from hasher.data.npz import load_npz
+from hasher.errors import UserError
+
+DEFAULT_DATA_DIR = Path("data")
+
+#: Data sets that need no file of the user's; each is given the data folder.
+BUILT_IN: dict[str, Callable[[Path], EmbeddingSet]] = {
+    "digits": lambda data_dir: load_digits(),
+    "fashion_mnist": load_fashion_mnist,
+}
+
+#: Data sets of the paper, known to `python -m hasher embed` by name.
+EMBEDDABLE = ("stl10", "stanford_cars", "tiny_imagenet")
+
+
+def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
+    """Load a data set by name or by path.
+
+    A built-in name comes first, then the name of an embedding file, ``<data_dir>/<name>.npz`` or
+    ``<data_dir>/embeddings/<name>.npz``, then the path of an ``.npz`` file or of a folder of
+    ``<class>/<name>.npy``.
+
+    Args:
+        source: the name or path.
+        data_dir: where named data sets live and downloads go; ``data`` by default.
+
+    Raises:
+        UserError: nothing of that name or path, or data that is no good; the message says what would be.
+    """
+    data_dir = DEFAULT_DATA_DIR if data_dir is None else data_dir
+    if source in BUILT_IN:
+        return BUILT_IN[source](data_dir)
+    path = _named_file(source, data_dir) or Path(source).expanduser()
+    if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
+        raise UserError(_not_found(source, data_dir))
+    if path.is_dir():
+        return load_folder(path)
+    if path.suffix != ".npz":
+        raise UserError(f"{path}: a data set is an .npz file or a folder, expected a name that ends in .npz")
+    return load_npz(path)
+
+
+def _is_name(source: str) -> bool:
+    return Path(source).name == source and not source.endswith(".npz")
+
+
+def _named_file(name: str, data_dir: Path) -> Path | None:
+    if not _is_name(name):
+        return None
+    candidates = (data_dir / f"{name}.npz", data_dir / "embeddings" / f"{name}.npz")
+    return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113 - likewise
+
+
+def _not_found(source: str, data_dir: Path) -> str:
+    if not _is_name(source):
+        return f"{source}: no such file or folder"
+    if source in EMBEDDABLE:
+        file = data_dir / f"{source}.npz"
+        return f"{source}: {file} does not exist; make it with `python -m hasher embed {source} --out {file}`"
+    files = sorted([*data_dir.glob("*.npz"), *data_dir.glob("embeddings/*.npz")])
+    found = ", ".join(path.stem for path in files) or "none"
+    return (
+        f"{source}: no data set of this name; built in: {', '.join(BUILT_IN)}; embedding files in {data_dir}: {found}; "
+        f"or give the path of an .npz file or of a folder <root>/<class>/<name>.npy"
+    )
