@@ -64,7 +64,7 @@ class HasherConfig(BaseModel):
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str) -> "HasherConfig":
-        """Validate `values`; `where` (a file, a command) opens the message of the `UserError` raised when they are wrong."""
+        """Validate `values`. Raises `UserError` where they are wrong; its message opens with `where` (a file)."""
         try:
             return cls(**values)
         except ValidationError as error:

@@ -1,0 +1,98 @@
+"""HAGCN: a hashing autoencoder whose similarity target comes from a graph filter over each mini-batch.
+
+After "Enhancing deephashing with graph filters and autoencoder-based embeddings" (PeerJ Computer Science), with
+the hash branch tied to the filter's response, which the authors' released code leaves apart.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hasher.config import HasherConfig
+from hasher.filters import build_filter
+from hasher.graph import Graph, knn_graph, normalised_adjacency
+
+
+class Encoder(nn.Module):
+    """The part that outlives training: maps one embedding to one hash code, with no graph and no batch.
+
+    Parameters: `features` is d, `width` is w and `bits` is b; `mean` (d,) is the mean of the training embeddings.
+    """
+
+    mean: Tensor
+
+    def __init__(self, mean: Tensor, width: int, bits: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.to_continuous = nn.Linear(mean.shape[0], width)
+        self.to_bits = nn.Linear(width, bits)
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """Centre on the training mean, scale to length sqrt(d)/5: (n, d) → (n, d). A zero vector stays zero."""
+        centred = features - self.mean
+        return functional.normalize(centred, dim=1) * (features.shape[1] ** 0.5 / 5)
+
+    def continuous(self, normalised: Tensor) -> Tensor:
+        """The continuous code Z1 = GELU(F W1): (n, d) → (n, w)."""
+        return functional.gelu(self.to_continuous(normalised))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Raw embeddings (n, d) → the real values whose signs are the hash code (n, b)."""
+        return self.to_bits(self.continuous(self.normalise(features)))
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What one mini-batch gives the loss: n items, d features, b bits."""
+
+    normalised: Tensor  #: F (n, d)
+    relaxed_codes: Tensor  #: B (n, b), in (-1, 1)
+    target: Tensor  #: S (n, n), in [-1, 1], without gradient
+    reconstruction: Tensor | None  #: F̂ (n, d); None where the reconstruction loss has no weight
+
+
+class HAGCN(nn.Module):
+    """Autoencoder, hash layer and graph filter of one configuration.
+
+    `mean` (d,) is the mean of the training embeddings. Build it under a seeded random state: the weights are drawn
+    from torch's global CPU generator (see `hasher.training.Trainer`).
+    """
+
+    def __init__(self, config: HasherConfig, mean: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        width = config.ae_width
+        self.encoder = Encoder(mean, width, config.bits)
+        self.filter = build_filter(config.filter, config.filter_order)
+        self.to_graph = nn.Linear(width, width, bias=False)
+        self.norm = nn.LayerNorm(width)
+        self.decoder = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, mean.shape[0]))
+
+    def forward(self, features: Tensor) -> Forward:
+        """One mini-batch of raw embeddings (n, d)."""
+        normalised = self.encoder.normalise(features)
+        continuous = self.encoder.continuous(normalised)
+        relaxed = torch.tanh(self.config.alpha * self.encoder.to_bits(continuous))
+        graph = self._graph(normalised, relaxed)
+        if self.config.lambda_rec == 0:  # nothing would learn from the decoder, nor the filter's coefficients
+            return Forward(normalised, relaxed, self._target(normalised, self.filter.matrix(graph)), None)
+        filtered, matrix = self.filter.apply_and_matrix(graph, self.to_graph(continuous))
+        return Forward(normalised, relaxed, self._target(normalised, matrix), self.decoder(self.norm(filtered)))
+
+    @torch.no_grad()
+    def _graph(self, normalised: Tensor, relaxed: Tensor) -> Graph:
+        weights = knn_graph(normalised, self.config.knn_size, self.config.edge_power)
+        if self.config.edges == "features_and_codes":
+            weights = weights * (1 + relaxed @ relaxed.T / self.config.bits) / 2
+        return Graph(normalised_adjacency(weights))
+
+    @torch.no_grad()
+    def _target(self, normalised: Tensor, matrix: Tensor) -> Tensor:
+        """S: how alike two items are as the filter sees them; without a filter, the cosine of their embeddings."""
+        if self.config.filter == "none":
+            unit = functional.normalize(normalised, dim=1)
+            return unit @ unit.T
+        unit = functional.normalize(matrix, dim=1)
+        return (unit @ unit.T).clamp_(min=0).mul_(2).sub_(1)

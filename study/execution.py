@@ -1,0 +1,69 @@
+"""How Ray Tune takes part: a searcher, a scheduler and a callback, each a thin view of the `Recorder`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from study.recorder import Recorder
+
+
+class _NotRestored:
+    """Tune pickles its parts so that `Tuner.restore` can revive them. The ledger is what a study resumes from, so
+    there is nothing to keep, and a pickled database connection would be of no use."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class CellSearcher(_NotRestored, Searcher):
+    """Hands out the next job of any cell. After `deadline` (seconds of `time.monotonic`) it starts nothing more."""
+
+    def __init__(self, recorder: Recorder, deadline: float | None) -> None:
+        super().__init__()
+        self._recorder, self._deadline = recorder, deadline
+
+    def suggest(self, trial_id: str) -> Any:
+        if self._recorder.plan.exhausted or (self._deadline is not None and time.monotonic() > self._deadline):
+            return Searcher.FINISHED
+        job = self._recorder.start(trial_id)
+        return None if job is None else {"job": job}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._recorder.end(trial_id)
+
+    def save(self, checkpoint_path: str) -> None: ...
+
+    def restore(self, checkpoint_path: str) -> None: ...
+
+
+class OptunaPruning(_NotRestored, FIFOScheduler):
+    """Stops a trial where the pruner of its cell's Optuna study says so."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        stop = self._recorder.should_stop(trial.trial_id, result["step"])
+        return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
+
+
+class Collector(_NotRestored, tune.Callback):
+    """Passes every step to the recorder, and now and then lets `refresh` show where the study stands."""
+
+    def __init__(self, recorder: Recorder, refresh: Callable[[], None]) -> None:
+        self._recorder, self._refresh = recorder, refresh
+
+    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
+        # Popped, so that models and arrays do not travel on into Tune's snapshots of the experiment.
+        self._recorder.collect(trial.trial_id, result.pop("step"))
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self._refresh()

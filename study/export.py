@@ -1,0 +1,46 @@
+"""The ledger as files that need neither Ray nor Optuna to be read: ``records.csv`` and ``curves.csv``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from hasher.config import HasherConfig
+from hasher.files import write_atomically
+from study.ledger import Ledger, Run
+from study.run_directory import RunDirectory
+
+_IDENTITY = ["dataset", "filter", "bits", "kind", "index", "state", "seed"]
+_SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2"]
+_COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
+_HYPERPARAMETERS = [name for name in HasherConfig.model_fields if name not in ("filter", "bits", "epochs")]
+_DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
+_ORIGIN = ["host", "device", "threads", "versions", "commit", "optuna_study", "optuna_trial", "error", "note"]
+#: Every column of records.csv, in order.
+RECORD_COLUMNS = [*_IDENTITY, *_SCORES, *_COURSE, *_HYPERPARAMETERS, *_DATA, *_ORIGIN]
+
+
+def export(ledger: Ledger, run: RunDirectory) -> pd.DataFrame:
+    """Write both files from the ledger, whole or not at all; returns the records."""
+    runs = list(ledger.runs())
+    records = pd.DataFrame([_record(one) for one in runs], columns=RECORD_COLUMNS)
+    curves = [_curve(one) for one in runs if one.curve]
+    write_atomically(run.records, records.to_csv(index=False))
+    if curves:
+        write_atomically(run.curves, pd.concat(curves).to_csv(index=False))
+    return records
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    cell = run.task.cell
+    return {"dataset": cell.dataset, "filter": cell.filter, "bits": cell.bits, "kind": run.task.kind,
+            "index": run.task.index, "state": run.state}  # fmt: skip
+
+
+def _record(run: Run) -> dict[str, Any]:
+    return {**run.outcome, **_identity(run)}
+
+
+def _curve(run: Run) -> pd.DataFrame:
+    return pd.DataFrame({**_identity(run), **run.curve})

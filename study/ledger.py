@@ -1,0 +1,175 @@
+"""The record of every run, kept in an Optuna storage: the only source of truth of a study.
+
+Each cell's search is an Optuna study of its own, ``<study>/<data set>/<filter>/<bits>``; replicates and baselines of a
+data set are the trials of ``<study>/<data set>/test``. Whatever is known of a run hangs on its Optuna trial, so a
+study can be resumed, exported or opened in optuna-dashboard from the storage alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hasher.config import HasherConfig
+from hasher.errors import UserError
+from study.dimensions import distributions
+from study.jobs import Job, Task
+from study.sampling import make_pruner, make_sampler
+from study.spec import StudySpec
+from study.state import Finished, State, finished_of, has_ended, study_names, task_of, winner
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run: the task, how it ended, everything recorded of it, and its epochs as columns."""
+
+    task: Task
+    state: State
+    outcome: dict[str, Any]
+    curve: dict[str, list[float | None]]
+
+
+class Ledger:
+    """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
+
+    Opening it creates missing Optuna studies and closes runs that an earlier driver left open: they are marked as
+    failed in Optuna but count for nothing here, and are to be redone. Only one ledger may be open on a study at a
+    time. Raises `UserError` where the storage holds a different study of this name.
+    """
+
+    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+        self.spec = spec
+        self.finished: dict[Task, Finished] = {}
+        self._storage = storage
+        self._open: dict[Task, tuple[Job, optuna.Trial]] = {}
+        self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
+        digest = spec_digest(spec)
+        self._studies = {key: self._open_study(name, digest) for key, name in study_names(spec).items()}
+        for study in self._studies.values():
+            self._read(study)
+
+    def _open_study(self, name: str, digest: str) -> optuna.Study:
+        study = optuna.create_study(
+            study_name=name, storage=self._storage, direction="maximize", load_if_exists=True,
+            pruner=make_pruner(self.spec.pruner, self.spec.epochs),
+        )  # fmt: skip
+        stored = study.user_attrs.get("spec")
+        if study.direction != StudyDirection.MAXIMIZE or stored not in (None, digest):
+            raise UserError(f"storage: it already holds another study named {name}, choose a different --name")
+        if stored is None:
+            study.set_user_attr("spec", digest)
+        return study
+
+    def _read(self, study: optuna.Study) -> None:
+        for trial in study.get_trials(deepcopy=False):
+            task = task_of(trial)
+            if trial.state == TrialState.RUNNING:
+                study.tell(trial.number, state=TrialState.FAIL)
+            if task is not None and has_ended(trial):
+                self.finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+            elif task is not None:
+                self._interrupted[task] = trial.params
+
+    def _study_of(self, task: Task) -> optuna.Study:
+        return self._studies[task.cell if task.kind == "search" else task.cell.dataset]
+
+    def begin(self, task: Task) -> Job:
+        """Open the run in the storage and decide its configuration.
+
+        A search trial that was interrupted keeps the configuration it had; a replicate takes the winner's, for as
+        many epochs as the winner's best.
+        """
+        seed = task.seed(self.spec.seed)
+        study = self._study_of(task)
+        trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
+        trial.set_user_attr("task", {
+            "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
+            "index": task.index, "seed": seed,
+        })  # fmt: skip
+        job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k)
+        self._open[task] = job, trial
+        return job
+
+    def _configure(self, task: Task, sampled: dict[str, Any]) -> HasherConfig | None:
+        if task.kind == "baseline":
+            return None
+        if task.kind == "search":
+            return self.spec.configure(task.cell.filter, task.cell.bits, sampled)
+        best = winner(self.spec, self.finished, task.cell)
+        if best is None:
+            raise RuntimeError(f"{task.cell}: no winner to replicate")
+        config = self.spec.configure(task.cell.filter, task.cell.bits, best.params)
+        return config.model_copy(update={"epochs": best.chosen_epoch})
+
+    def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
+        space = distributions(self.spec.space_for(task.cell.filter))
+        params = self._interrupted.pop(task, None)
+        if self.spec.sampler.name == "grid":
+            grid = self.spec.grid_for(task.cell.filter)
+            params = grid[task.index % len(grid)]
+        if params is not None and params.keys() == space.keys():
+            study.enqueue_trial(params)
+        # Seeded by the trial, not once a process: what is sampled depends on the finished trials of the cell and on
+        # nothing else, so a resumed study samples what an undisturbed one would have.
+        study.sampler = make_sampler(self.spec.sampler, seed)
+        return study.ask(space)
+
+    def report(self, task: Task, epoch: int, score: float) -> bool:
+        """Store an intermediate score of a search trial; True where the cell's pruner says to stop it."""
+        trial = self._open[task][1]
+        trial.report(score, epoch)
+        return trial.should_prune()
+
+    def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
+        """Close the run. `outcome` must hold what JSON can; its `map` is the run's score."""
+        job, trial = self._open.pop(task)
+        config = job.config.model_dump() if job.config else {}
+        outcome = {**config, **outcome, "state": state, "seed": job.seed}
+        trial.set_user_attr("curve", curve)
+        trial.set_user_attr("outcome", outcome)
+        score = outcome.get("map")
+        if state == "complete" and score is not None:
+            self._study_of(task).tell(trial, score)
+        else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
+            ended = TrialState.PRUNED if state in ("pruned", "complete") else TrialState.FAIL
+            self._study_of(task).tell(trial, state=ended)
+        self.finished[task] = finished_of(outcome, trial.params)
+
+    def abandon_open(self) -> int:
+        """Close the runs still open, to be redone later; returns how many there were."""
+        abandoned = len(self._open)
+        while self._open:
+            task, (_, trial) = self._open.popitem()
+            self._study_of(task).tell(trial, state=TrialState.FAIL)
+            self._interrupted[task] = trial.params
+        return abandoned
+
+    def runs(self) -> Iterator[Run]:
+        """Every finished run: searches cell by cell, then replicates and baselines, in the order of the spec."""
+        for study in self._studies.values():
+            ended = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
+            for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
+                if task is not None:
+                    stored = trial.user_attrs["outcome"]
+                    outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
+                    yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
+
+    def _position(self, task: Task | None) -> tuple[Any, ...]:
+        if task is None:
+            return ()
+        filters: list[str] = [*self.spec.filters, task.cell.filter]
+        return task.kind != "replicate", filters.index(task.cell.filter), task.cell.filter, task.cell.bits, task.index
+
+
+def spec_digest(spec: StudySpec) -> str:
+    """A hash of everything in a spec that decides results."""
+    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,78 @@
+"""What a person sees while a study runs: a filter × bits grid of best validation scores, counts, and the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from study.jobs import Cell, replicate_tasks, search_tasks
+from study.spec import StudySpec
+from study.standing import duration, standing
+from study.state import FinishedRuns, winner
+
+#: Seconds between two updates: of the live grid, and of the plain line where there is no terminal.
+LIVE_EVERY, LINE_EVERY = 0.5, 20.0
+
+
+class Progress:
+    """Shows a running study on the console."""
+
+    def __init__(self, spec: StudySpec, finished: FinishedRuns, slots: int, console: Console) -> None:
+        self._spec, self._finished, self._slots, self._console = spec, finished, slots, console
+        self._live: Live | None = None
+        self._next = 0.0
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Keep a live grid on a terminal; elsewhere `refresh` prints a line now and then."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+    def refresh(self) -> None:
+        """Update what is shown, if it is time to."""
+        now = time.monotonic()
+        if now < self._next or self._console.quiet:
+            return
+        if self._live is not None:
+            self._next = now + LIVE_EVERY
+            self._live.update(self._grid(), refresh=True)
+        else:
+            self._next = now + LINE_EVERY
+            self._console.print(self._line(), highlight=False)
+
+    def _line(self) -> str:
+        now = standing(self._spec, self._finished)
+        left = "" if now.seconds_left is None else f", about {duration(now.seconds_left / self._slots)} left"
+        return now.in_words() + left
+
+    def _grid(self) -> RenderableType:
+        tables = []
+        for dataset in self._spec.datasets:
+            table = Table(title=f"{dataset.name}: best validation mAP", title_justify="left")
+            table.add_column("filter")
+            for bits in self._spec.bits:
+                table.add_column(f"{bits} bits", justify="right")
+            for name in self._spec.filters:
+                table.add_row(name, *(self._entry(Cell(dataset.name, name, bits)) for bits in self._spec.bits))
+            tables.append(table)
+        return Group(*tables, Text(self._line()))
+
+    def _entry(self, cell: Cell) -> str:
+        best = winner(self._spec, self._finished, cell)
+        searched = sum(task in self._finished for task in search_tasks(self._spec, cell))
+        tested = sum(task in self._finished for task in replicate_tasks(self._spec, cell))
+        score = "–" if best is None else f"{best.score:.3f}"
+        return f"{score} [dim]{searched}+{tested}[/dim]"

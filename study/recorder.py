@@ -1,0 +1,111 @@
+"""The driver's side of every run: from the plan to a job, from a worker's steps to the ledger and the run's files."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hasher.files import write_atomically
+from study.jobs import Job
+from study.ledger import Ledger
+from study.plan import Plan
+from study.run_directory import RunDirectory
+from study.state import State
+from study.trial import Failure
+from study.work import Step
+
+
+@dataclass
+class _Running:
+    job: Job
+    epochs: dict[int, dict[str, float]] = field(default_factory=dict)
+    outcome: dict[str, Any] = field(default_factory=dict)
+    state: State | None = None  #: how it ended; None while it runs
+
+
+class Recorder:
+    """Follows the runs in flight, each under the id its executor gave it.
+
+    Files of a run are written before its end is recorded: a run that counts as finished has its files.
+    """
+
+    def __init__(self, ledger: Ledger, plan: Plan, run: RunDirectory, driver_facts: dict[str, Any]) -> None:
+        self.ledger = ledger
+        self.plan = plan
+        self._run = run
+        self._driver_facts = driver_facts
+        self._running: dict[str, _Running] = {}
+
+    def start(self, run_id: str) -> Job | None:
+        """The next job, opened in the ledger; None where nothing can start now."""
+        task = self.plan.next_task()
+        if task is None:
+            return None
+        job = self.ledger.begin(task)
+        self._running[run_id] = _Running(job)
+        return job
+
+    def should_stop(self, run_id: str, step: Step | Failure) -> bool:
+        """Report a search trial's latest score to its cell; True where the cell's pruner gives the trial up."""
+        running = self._running[run_id]
+        if not isinstance(step, Step) or running.job.task.kind != "search" or not step.epochs:
+            return False
+        last = step.epochs[-1]
+        if self.ledger.report(running.job.task, int(last["epoch"]), last["map"]):
+            running.state = "pruned"
+            return True
+        return False
+
+    def collect(self, run_id: str, step: Step | Failure) -> None:
+        """Take in one step of a run. A retry after a lost worker repeats epochs: the later replaces the earlier."""
+        running = self._running[run_id]
+        running.outcome |= step.outcome
+        if isinstance(step, Failure):
+            running.state = "failed"
+            return
+        running.epochs |= {int(epoch["epoch"]): epoch for epoch in step.epochs}
+        if step.state != "running":
+            running.state = step.state
+        task = running.job.task
+        if step.evaluation is not None:
+            write_atomically(self._run.evaluation(task), _npz(step.evaluation))
+        if step.model is not None:
+            write_atomically(self._run.model(task.cell), step.model)
+
+    def end(self, run_id: str) -> None:
+        """Record the end of a run; one that did not say how it ended has lost its worker too often."""
+        running = self._running.pop(run_id)
+        state, outcome = running.state, running.outcome
+        if state is None:
+            state, outcome = "failed", {**outcome, "error": "the worker was lost, and so were those of its retries"}
+        task = running.job.task
+        outcome = {key: _finite(value) for key, value in {**outcome, **self._driver_facts}.items()}
+        self.ledger.finish(task, state, outcome, _columns(running.epochs))
+        self.plan.ended(task)
+
+    @property
+    def in_flight(self) -> int:
+        """Runs that have started and not ended."""
+        return len(self._running)
+
+
+def _columns(epochs: dict[int, dict[str, float]]) -> dict[str, list[float | None]]:
+    """Epochs as columns, to six digits: what a curve is drawn from."""
+    rows = [epochs[number] for number in sorted(epochs)]
+    names = rows[0] if rows else {}
+    return {name: [_finite(float(f"{row[name]:.6g}")) for row in rows] for name in names}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _npz(arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,101 @@
+"""Where a study's files are: ``runs/<name>/``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from hasher.config import first_error
+from hasher.errors import UserError
+from hasher.files import write_atomically
+from study.jobs import Cell, Task
+from study.spec import StudySpec, differences
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths below one run directory."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "study.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.csv"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.csv"
+
+    @property
+    def tables(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def ray(self) -> Path:
+        """Tune's own files: checkpoints of running trials, nothing that outlasts the study."""
+        return self.path / "ray"
+
+    def model(self, cell: Cell) -> Path:
+        """Weights of the cell's first replicate."""
+        return self.path / "models" / cell.dataset / f"{cell.filter}-{cell.bits}.safetensors"
+
+    def evaluation(self, task: Task) -> Path:
+        """Per-query arrays of one replicate or baseline on the test queries."""
+        return self.path / "evaluations" / task.cell.dataset / f"{task.cell.filter}-{task.cell.bits}-{task.index}.npz"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the study for one driver. Raises `UserError` where another one has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"{self.path}: another run_study.py runs this study, wait for it or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_spec(self) -> StudySpec | None:
+        """The frozen study; None where there is none yet."""
+        if not self.spec.exists():
+            return None
+        try:
+            return StudySpec(**_mapping(yaml.safe_load(self.spec.read_text(encoding="utf-8"))))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.spec}: not valid YAML ({' '.join(str(error).split())})") from None
+        except ValidationError as error:
+            raise UserError(f"{self.spec}: {first_error(error)}") from None
+
+    def freeze(self, spec: StudySpec) -> None:
+        """Write the study's spec on its first run; refuse a different one later, showing what differs."""
+        frozen = self.read_spec()
+        if frozen is None:
+            write_atomically(self.spec, spec.to_yaml())
+            return
+        changed = differences(frozen, spec)
+        if changed:
+            raise UserError(
+                f"{self.path}: holds a different study; choose another --name, or undo what differs:\n  "
+                + "\n  ".join(changed)
+            )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

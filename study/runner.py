@@ -1,0 +1,154 @@
+"""Runs a study: resumes it from its ledger, lets Ray Tune execute what is left, and writes the records."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from ray import tune
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+from rich.console import Console
+
+from hasher.data import load_dataset, make_splits
+from study.cluster import connect, slots
+from study.execution import CellSearcher, Collector, OptunaPruning
+from study.export import export
+from study.ledger import Ledger
+from study.plan import Plan
+from study.progress import Progress
+from study.provenance import git_commit
+from study.recorder import Recorder
+from study.run_directory import RunDirectory
+from study.sampling import open_storage
+from study.spec import StudySpec
+from study.standing import Standing, standing
+from study.trial import HasherTrainable, Resources
+from study.work import StudyData
+
+#: Times a trial is started again after its worker was lost.
+RETRIES = 3
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a study is run. Nothing here decides what it finds."""
+
+    runs_dir: Path = Path("runs")
+    data_dir: Path | None = None
+    storage: str | None = None  #: an Optuna storage URL; None: a journal file in the run directory
+    address: str | None = None  #: a Ray cluster; None: this machine
+    resources: Resources = field(default_factory=Resources)
+    max_concurrent: int | None = None
+    time_budget: float | None = None  #: seconds after which nothing more is started
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study as it stands after a run."""
+
+    run: RunDirectory
+    records: pd.DataFrame
+    standing: Standing
+    interrupted: int  #: runs that were stopped midway and will be redone
+
+
+def run_study(
+    spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable] = HasherTrainable
+) -> StudyResult:
+    """Run what is left of a study, from its first trial to its records.
+
+    `trainable` takes the place of the hasher's in tests and benchmarks. Raises `hasher.errors.UserError` for data
+    that cannot be read, a cluster that cannot be reached, and a run directory that holds a different study.
+    """
+    run = RunDirectory(options.runs_dir / spec.name)
+    data = load_data(spec, options.data_dir)
+    with run.locked():
+        run.freeze(spec)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        ledger = Ledger(spec, open_storage(options.storage or str(run.journal)))
+        try:
+            if not Plan(spec, ledger.finished).exhausted:
+                _execute(spec, options, console, trainable, run, ledger, data)
+        finally:
+            interrupted = ledger.abandon_open()
+            records = export(ledger, run)
+        return StudyResult(run, records, standing(spec, ledger.finished), interrupted)
+
+
+def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
+    """Every data set of a study with its splits, by name."""
+    loaded = {}
+    for wanted in spec.datasets:
+        dataset = load_dataset(wanted.source, data_dir)
+        loaded[wanted.name] = StudyData(dataset, make_splits(dataset, wanted.split_config(spec.split_seed)))
+    return loaded
+
+
+def _execute(
+    spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: RunDirectory,
+    ledger: Ledger, data: dict[str, StudyData],
+) -> None:  # fmt: skip
+    deadline = None if options.time_budget is None else time.monotonic() + options.time_budget
+    recorder = Recorder(ledger, Plan(spec, ledger.finished), run, _driver_facts())
+    with connect(options.address), _tune_settings():
+        count = slots(options.resources, options.max_concurrent)
+        progress = Progress(spec, ledger.finished, count, console)
+        resources = options.resources
+        placed = tune.with_resources(
+            tune.with_parameters(trainable, data=data, resources=resources),
+            {"cpu": resources.cpus, "gpu": resources.gpus},
+        )
+        tuner = Tuner(
+            placed,
+            tune_config=TuneConfig(
+                search_alg=CellSearcher(recorder, deadline),
+                scheduler=OptunaPruning(recorder),
+                num_samples=-1,
+                max_concurrent_trials=count,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=RunConfig(
+                name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+                storage_path=str(run.ray.resolve()),
+                callbacks=[Collector(recorder, progress.refresh)],
+                failure_config=FailureConfig(max_failures=RETRIES),
+                checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_frequency=spec.checkpoint_every),
+                verbose=0,
+            ),
+        )
+        with progress.showing():
+            tuner.fit()
+    shutil.rmtree(run.ray, ignore_errors=True)
+
+
+def _driver_facts() -> dict[str, Any]:
+    return {"commit": git_commit(Path(__file__).resolve().parents[1]), "ray": version("ray")}
+
+
+@contextmanager
+def _tune_settings() -> Iterator[None]:
+    """Tune's loggers write three files a trial that nothing here reads, and its snapshots of the experiment would
+    only serve `Tuner.restore`."""
+    ours = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600"}
+    added = {key: value for key, value in ours.items() if key not in os.environ}
+    os.environ.update(added)
+    level = logging.getLogger("ray.tune").level
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.getLogger("ray.tune").setLevel(level)
+        for key in added:
+            os.environ.pop(key, None)

@@ -1,0 +1,35 @@
+"""Optuna's samplers and pruners as a search space names them."""
+
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+
+from study.spec import PrunerSpec, SamplerSpec
+
+
+def make_sampler(spec: SamplerSpec, seed: int) -> BaseSampler:
+    """A sampler for one suggestion. A grid needs none: its points are enqueued (and nothing is left to sample)."""
+    if spec.name == "tpe":
+        return TPESampler(n_startup_trials=spec.startup_trials, seed=seed)
+    if spec.name == "gp":
+        return GPSampler(n_startup_trials=spec.startup_trials, seed=seed, deterministic_objective=False)
+    return RandomSampler(seed=seed)
+
+
+def make_pruner(spec: PrunerSpec, epochs: int) -> BasePruner:
+    """The pruner of one cell; its steps are epochs."""
+    if spec.name == "median":
+        return MedianPruner(n_startup_trials=spec.startup_trials, n_warmup_steps=spec.warmup_epochs)
+    if spec.name == "successive_halving":
+        return SuccessiveHalvingPruner(min_resource=max(1, spec.warmup_epochs), reduction_factor=3)
+    if spec.name == "hyperband":
+        return HyperbandPruner(min_resource=max(1, spec.warmup_epochs), max_resource=epochs, reduction_factor=3)
+    return NopPruner()
+
+
+def open_storage(url: str) -> BaseStorage:
+    """Any storage Optuna knows by URL; anything else is the path of a journal file."""
+    if "://" in url:
+        return get_storage(url)
+    return JournalStorage(JournalFileBackend(url))

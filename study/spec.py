@@ -1,0 +1,215 @@
+"""A study as data: the search-space file, validated, and the cells it expands to."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from hasher.config import DEFAULT_ORDERS, FilterName, HasherConfig, first_error
+from hasher.data import SplitConfig
+from hasher.errors import UserError
+from study.dimensions import Dimension, Value
+
+#: What a cell decides, or the study as a whole: never fixed or sampled.
+RESERVED = ("filter", "bits", "epochs")
+TUNABLE = tuple(name for name in HasherConfig.model_fields if name not in RESERVED)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetSpec(_Strict):
+    """One data set and how much of it is used. `source` is a built-in name, an embedding file or a folder."""
+
+    source: str = Field(min_length=1)
+    test_queries: int | None = Field(None, ge=1)
+    validation_queries: int | None = Field(None, ge=1)
+    max_database: int | None = Field(None, ge=2)
+
+    @property
+    def name(self) -> str:
+        """A built-in name as it is; the stem of an embedding file; the last part of a folder's path."""
+        path = Path(self.source)
+        return path.stem if path.suffix == ".npz" else path.name
+
+    def split_config(self, seed: int) -> SplitConfig:
+        """The split this data set gets in a study with this `split_seed`."""
+        return SplitConfig(seed=seed, **self.model_dump(exclude={"source"}))
+
+
+class SamplerSpec(_Strict):
+    """How the next configuration of a cell is chosen. `repeats` is for `grid`: seeds tried at every point."""
+
+    name: Literal["tpe", "random", "grid", "gp"] = "tpe"
+    startup_trials: int = Field(10, ge=1, description="random trials before tpe or gp model the cell")
+    repeats: int = Field(1, ge=1)
+
+
+class PrunerSpec(_Strict):
+    """When an unpromising trial is stopped: compared with the cell's finished trials at the same epoch."""
+
+    name: Literal["median", "successive_halving", "hyperband", "none"] = "median"
+    startup_trials: int = Field(5, ge=0, description="trials of a cell that always run to the end")
+    warmup_epochs: int = Field(0, ge=0, description="epochs before a trial may be stopped")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _dataset(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class StudySpec(_Strict):
+    """One study: every key of a search-space file. See `search_spaces/README.md` for the format in words."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run directory")
+    description: str = ""
+    datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
+    filters: list[FilterName] = Field(min_length=1)
+    bits: list[Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1)
+    trials: int | None = Field(None, ge=1, description="sampled configurations a cell; a grid counts itself")
+    replicates: int = Field(5, ge=1, description="fresh seeds with which a cell's winner is retrained and tested")
+    epochs: int = Field(ge=1, description="most epochs a trial runs")
+    seed: int = Field(0, ge=0, lt=2**31)
+    split_seed: int = Field(0, ge=0, lt=2**31)
+    k: int = Field(200, ge=1, description="cut-off of map_at_k")
+    sampler: SamplerSpec = SamplerSpec()
+    pruner: PrunerSpec = PrunerSpec()
+    parallel_trials: int = Field(
+        1, ge=1, description="trials of one cell in flight at once, which cannot learn from each other"
+    )
+    report_every: int = Field(5, ge=1, description="epochs between two reports of a trial, at which it may be pruned")
+    checkpoint_every: int = Field(0, ge=0, description="reports between two checkpoints of a trial; 0: none")
+    fixed: dict[str, Value | dict[FilterName, Value]] = Field(default_factory=dict)
+    space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> StudySpec:
+        for key in ("filters", "bits"):
+            _refuse_repeats(key, getattr(self, key))
+        _refuse_repeats("datasets", [dataset.name for dataset in self.datasets])
+        for section in ("fixed", "space"):
+            for key in getattr(self, section):
+                if key in RESERVED:
+                    raise ValueError(f"{section}.{key}: set by the study's own key, not here")
+                if key not in TUNABLE:
+                    close = difflib.get_close_matches(key, TUNABLE, n=1)
+                    raise ValueError(f"{section}.{key}: no such hyperparameter" + (f", {close[0]}?" if close else ""))
+        if self.sampler.name == "grid" and self.trials is not None:
+            raise ValueError("trials: a grid has as many trials as points, use sampler.repeats for more")
+        if self.sampler.name != "grid" and self.trials is None:
+            raise ValueError("trials: missing (only the grid sampler does without)")
+        for name in self.filters:
+            self._check_filter(name)
+        return self
+
+    def _check_filter(self, name: str) -> None:
+        for key, dimensions in self.space.items():
+            if len([d for d in dimensions if d.applies_to(name)]) > 1:
+                raise ValueError(f"space.{key}: two ranges for {name}")
+        fixed, space = self.fixed_for(name), self.space_for(name)
+        for key in fixed.keys() & space.keys():
+            raise ValueError(f"{key}: both fixed and sampled for {name}")
+        trial = {"filter": name, "bits": self.bits[0], "epochs": self.epochs, **fixed}
+        _valid("fixed", trial)
+        for key, dimension in space.items():
+            if self.sampler.name == "grid" and dimension.grid is None:
+                raise ValueError(f"space.{key}: a grid needs choices, an int range, or a float range with a step")
+            for value in dimension.extremes:
+                _valid(f"space.{key}", {**trial, key: value})
+
+    def fixed_for(self, filter_name: str) -> dict[str, Value]:
+        """Fixed hyperparameters of a filter's cells; an order only where the filter has one."""
+        values: dict[str, Value] = {}
+        for key, value in self.fixed.items():
+            chosen = value.get(filter_name) if isinstance(value, dict) else value  # type: ignore[call-overload]
+            if chosen is not None and not (key == "filter_order" and filter_name not in DEFAULT_ORDERS):
+                values[key] = chosen
+        return values
+
+    def space_for(self, filter_name: str) -> dict[str, Dimension]:
+        """Sampled hyperparameters of a filter's cells."""
+        space = {}
+        for key, dimensions in self.space.items():
+            for dimension in dimensions:
+                if dimension.applies_to(filter_name) and not (
+                    key == "filter_order" and filter_name not in DEFAULT_ORDERS
+                ):
+                    space[key] = dimension
+        return space
+
+    def grid_for(self, filter_name: str) -> list[dict[str, Value]]:
+        """Every point of the grid of a filter's cells, in a fixed order (one empty point without a space)."""
+        space = self.space_for(filter_name)
+        values = [dimension.grid or [] for dimension in space.values()]
+        return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
+
+    def trials_of(self, filter_name: str) -> int:
+        """Search trials planned in each cell of a filter."""
+        if self.trials is not None:
+            return self.trials
+        return len(self.grid_for(filter_name)) * self.sampler.repeats
+
+    def configure(self, filter_name: str, bits: int, sampled: dict[str, Any]) -> HasherConfig:
+        """The full configuration of one trial."""
+        own = {"filter": filter_name, "bits": bits, "epochs": self.epochs}
+        return HasherConfig.model_validate({**self.fixed_for(filter_name), **sampled, **own})
+
+    def cells(self) -> Iterator[tuple[str, str, int]]:
+        """(data set, filter, bits), in the order of the file."""
+        return itertools.product([dataset.name for dataset in self.datasets], self.filters, self.bits)
+
+    def to_yaml(self) -> str:
+        """The frozen form: every key, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _refuse_repeats(key: str, values: list[Any]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{key}: {value} is listed twice")
+
+
+def _valid(where: str, values: dict[str, Any]) -> None:
+    try:
+        HasherConfig(**values)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {first_error(error)}") from None
+
+
+def read_spec(path: Path, overrides: dict[str, Any] | None = None) -> StudySpec:
+    """The study in a YAML file, with `overrides` (top-level keys) in place of the file's values.
+
+    A file without `name` is named after itself. Raises `UserError` naming the file and the key.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such search space") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping of keys such as datasets, filters and bits")
+    try:
+        return StudySpec(**{"name": path.stem, **values, **(overrides or {})})
+    except ValidationError as error:
+        raise UserError(f"{path}: {first_error(error)}") from None
+
+
+def differences(old: StudySpec, new: StudySpec) -> list[str]:
+    """One line a key in which the specs differ: ``key: old → new``. The description does not count."""
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    return [
+        f"{key}: {before[key]} → {after[key]}" for key in before if key != "description" and before[key] != after[key]
+    ]

@@ -1,0 +1,67 @@
+"""Where a study stands: planned, done and left, and how much work that is."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import mean
+
+from study.jobs import Task, all_tasks, cells
+from study.spec import StudySpec
+from study.state import FinishedRuns, has_no_winner
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Counts over all runs of a study."""
+
+    planned: int
+    done: int
+    states: Counter[str]  #: of the runs done
+    impossible: int  #: replicates that can never run, since their cell's search found no winner
+    seconds_left: float | None  #: of work in one slot; None while nothing has finished that it could be told from
+
+    @property
+    def left(self) -> int:
+        return self.planned - self.done - self.impossible
+
+    def in_words(self) -> str:
+        """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
+        notable = [f"{count} {state}" for state, count in sorted(self.states.items()) if state != "complete"]
+        if self.impossible:
+            notable.append(f"{self.impossible} without a winner to replicate")
+        return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")
+
+
+def standing(spec: StudySpec, finished: FinishedRuns) -> Standing:
+    """Counts, and the work left estimated from what finished runs of the same kind took."""
+    tasks = all_tasks(spec)
+    took: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for task, ended in finished.items():
+        for group in _alike(task):
+            took[group].append(ended.seconds)
+    hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
+    impossible = [t for t in tasks if t.kind == "replicate" and t.cell in hopeless and t not in finished]
+    left = [task for task in tasks if task not in finished and task not in impossible]
+    known = [next((took[group] for group in _alike(task) if took[group]), None) for task in left]
+    return Standing(
+        planned=len(tasks),
+        done=sum(task in finished for task in tasks),
+        states=Counter(finished[task].state for task in tasks if task in finished),
+        impossible=len(impossible),
+        seconds_left=sum(mean(seconds) for seconds in known if seconds) if took else None,
+    )
+
+
+def _alike(task: Task) -> list[tuple[str, ...]]:
+    """Groups of runs that take about as long as this one, the closest first."""
+    dataset, kind = task.cell.dataset, task.kind
+    return [(dataset, kind, task.cell.filter), (dataset, kind), (dataset,), ()]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 3 min, 2 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,90 @@
+"""Which runs of a study have ended, and how: what planning, progress and dry runs look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from study.jobs import Cell, Task, search_tasks
+from study.spec import StudySpec
+
+State = Literal["complete", "pruned", "diverged", "failed"]
+STATES: tuple[State, ...] = ("complete", "pruned", "diverged", "failed")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The end of one run. `score` is its validation `map` (replicates and baselines: test), NaN without one."""
+
+    state: State
+    score: float = math.nan
+    chosen_epoch: int = 0
+    seconds: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+FinishedRuns = Mapping[Task, Finished]
+
+
+def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | None:
+    """The cell's complete search trial with the best validation `map`; the earlier of equals; None without one."""
+    trials = [finished.get(task) for task in search_tasks(spec, cell)]
+    complete = [trial for trial in trials if trial is not None and trial.state == "complete"]
+    return max(complete, key=lambda trial: trial.score, default=None)
+
+
+def has_no_winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> bool:
+    """Whether every search trial of a cell has ended and none is complete: there is nothing to replicate."""
+    ended = [finished.get(task) for task in search_tasks(spec, cell)]
+    return all(end is not None and end.state != "complete" for end in ended)
+
+
+def study_names(spec: StudySpec) -> dict[Cell | str, str]:
+    """Name of every Optuna study: one a cell for its search, one a data set (by its name) for its test runs."""
+    cells = [Cell(*key) for key in spec.cells()]
+    searches: dict[Cell | str, str] = {cell: f"{spec.name}/{cell}" for cell in cells}
+    return searches | {dataset.name: f"{spec.name}/{dataset.name}/test" for dataset in spec.datasets}
+
+
+def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]:
+    """What a storage says has ended, without changing it."""
+    existing = set(optuna.get_all_study_names(storage))
+    finished = {}
+    for name in study_names(spec).values():
+        if name in existing:
+            for trial in optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False):
+                task = task_of(trial)
+                if task is not None and has_ended(trial):
+                    finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+    return finished
+
+
+def task_of(trial: FrozenTrial) -> Task | None:
+    """The task a stored trial stands for; None where the driver died between opening the trial and naming it."""
+    stored = trial.user_attrs.get("task")
+    if stored is None:
+        return None
+    return Task(stored["kind"], Cell(stored["dataset"], stored["filter"], stored["bits"]), stored["index"])
+
+
+def has_ended(trial: FrozenTrial) -> bool:
+    """Whether a stored trial ran to an end of its own; not so where its driver was stopped."""
+    return trial.state.is_finished() and "outcome" in trial.user_attrs
+
+
+def finished_of(outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
+    """An outcome as it is stored, reduced to what planning needs."""
+    score = outcome.get("map")
+    return Finished(
+        state=outcome["state"],
+        score=math.nan if score is None else float(score),
+        chosen_epoch=outcome.get("chosen_epoch") or 0,
+        seconds=outcome.get("seconds") or 0.0,
+        params=params,
+    )

@@ -1,0 +1,218 @@
+"""What a worker does for each kind of job, a step at a time. Knows nothing of Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from hasher.baselines import evaluate_baseline
+
+from hasher.data import EmbeddingSet, Split, Splits
+from hasher.encoding import encode
+from hasher.model import Encoder
+from hasher.model_file import SavedHasher, to_bytes
+from hasher.retrieval import Retrieval, bit_balance, bit_correlation, evaluate, released_map
+from hasher.training import EpochResult, Trainer, resolve_device
+from study.jobs import Job
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A data set and its splits, as every worker sees it through the object store."""
+
+    dataset: EmbeddingSet
+    splits: Splits
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step gave: `outcome` holds all that is known so far and replaces what earlier steps said.
+
+    `epochs` are the new epochs only. `evaluation` (arrays) and `model` (a model file) come with the last step of a
+    replicate or baseline.
+    """
+
+    state: Literal["running", "complete", "diverged"]
+    outcome: dict[str, Any]
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    evaluation: Mapping[str, np.ndarray] | None = None
+    model: bytes | None = None
+
+
+class Work(Protocol):
+    """One job under way."""
+
+    def step(self) -> Step:
+        """Go on until the next report, or to the end."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` of the same job's work needs to go on from here."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class SearchWork:
+    """Trains on the search split and scores every epoch on the validation queries."""
+
+    def __init__(self, job: Job, data: StudyData) -> None:
+        self._job = job
+        self._dataset, self._split = data.dataset, data.splits.search
+        self._trainer = _trainer(job, self._dataset, self._split)
+        self._best: dict[str, Any] = {}
+
+    def step(self) -> Step:
+        epochs = []
+        for _ in range(_epochs_left(self._trainer, self._job)):
+            result = self._trainer.run_epoch()
+            if result.diverged:
+                epochs.append({**asdict(result), "map": float("nan")})
+                return Step("diverged", self._outcome() | _divergence(result), epochs)
+            found = _evaluate(self._trainer.model.encoder, self._dataset, self._split, self._job.k)[0]
+            epochs.append({**asdict(result), "map": found.map})
+            if found.map > self._best.get("map", -1.0):
+                self._best = {**_scores(found), "chosen_epoch": result.epoch}
+        ended = self._trainer.epoch == self._trainer.config.epochs
+        return Step("complete" if ended else "running", self._outcome(), epochs)
+
+    def _outcome(self) -> dict[str, Any]:
+        return {"scored_on": "validation", "epochs": self._trainer.epoch, **_sizes(self._split), **self._best}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"trainer": self._trainer.state_dict(), "best": self._best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._trainer.load_state_dict(state["trainer"])
+        self._best = state["best"]
+
+
+class ReplicateWork:
+    """Retrains a winner on all non-test items and scores the test queries once, at the end."""
+
+    def __init__(self, job: Job, data: StudyData) -> None:
+        self._job = job
+        self._dataset, self._split = data.dataset, data.splits.final
+        self._trainer = _trainer(job, self._dataset, self._split)
+
+    def step(self) -> Step:
+        epochs = []
+        for _ in range(_epochs_left(self._trainer, self._job)):
+            result = self._trainer.run_epoch()
+            epochs.append(asdict(result))
+            if result.diverged:
+                return Step("diverged", self._outcome() | _divergence(result), epochs)
+        if self._trainer.epoch < self._trainer.config.epochs:
+            return Step("running", self._outcome(), epochs)
+        found, evaluation, released = _test(self._trainer.model.encoder, self._dataset, self._split, self._job.k)
+        outcome = self._outcome() | _scores(found) | {"map_released": released}
+        model = self._model(outcome) if self._job.task.index == 0 else None  # the first seed stands for the cell
+        return Step("complete", outcome, epochs, evaluation, model)
+
+    def _outcome(self) -> dict[str, Any]:
+        return {
+            "scored_on": "test", "epochs": self._trainer.epoch, "chosen_epoch": self._trainer.config.epochs,
+            **_sizes(self._split),
+        }  # fmt: skip
+
+    def _model(self, outcome: dict[str, Any]) -> bytes:
+        about = {"dataset": self._dataset.name, "seed": self._job.seed, "fingerprint": self._dataset.fingerprint}
+        return to_bytes(SavedHasher(self._trainer.model, about | outcome))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"trainer": self._trainer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._trainer.load_state_dict(state["trainer"])
+
+
+class BaselineWork:
+    """Fits one baseline on all non-test items and scores the test queries."""
+
+    def __init__(self, job: Job, data: StudyData) -> None:
+        self._job, self._data = job, data
+
+    def step(self) -> Step:
+        cell, split = self._job.task.cell, self._data.splits.final
+        outcome: dict[str, Any] = {"scored_on": "test", **_sizes(split)}
+        found = evaluate_baseline(cell.filter, self._data.dataset, split, cell.bits, self._job.seed, self._job.k)
+        if found is None:
+            return Step("complete", outcome | {"note": f"{cell.filter} has no {cell.bits}-bit code on this data"})
+        outcome |= _scores(found.retrieval) | {"map_released": found.map_released}
+        return Step("complete", outcome, evaluation=_arrays(found.retrieval, split, found.codes))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+def start_work(job: Job, data: StudyData) -> Work:
+    """The work of a job, not yet begun."""
+    kinds: dict[str, Callable[[Job, StudyData], Work]] = {
+        "search": SearchWork,
+        "replicate": ReplicateWork,
+        "baseline": BaselineWork,
+    }
+    return kinds[job.task.kind](job, data)
+
+
+def _trainer(job: Job, dataset: EmbeddingSet, split: Split) -> Trainer:
+    assert job.config is not None  # only baselines have none
+    return Trainer(job.config, dataset.features[split.train], job.seed, resolve_device("auto"))
+
+
+def _epochs_left(trainer: Trainer, job: Job) -> int:
+    return min(job.report_every, trainer.config.epochs - trainer.epoch)
+
+
+def _divergence(result: EpochResult) -> dict[str, Any]:
+    return {"error": f"loss is {result.loss} at epoch {result.epoch}"}
+
+
+def _evaluate(
+    encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
+) -> tuple[Retrieval, np.ndarray, np.ndarray]:
+    """Retrieval and the codes it rests on: queries (q, bits), database (n, bits)."""
+    queries = encode(encoder, dataset.features[split.queries])
+    database = encode(encoder, dataset.features[split.database])
+    labels = dataset.labels
+    return evaluate(queries, labels[split.queries], database, labels[split.database], k), queries, database
+
+
+def _test(
+    encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
+) -> tuple[Retrieval, Mapping[str, np.ndarray], float]:
+    found, queries, database = _evaluate(encoder, dataset, split, k)
+    labels = dataset.labels
+    released = released_map(queries, labels[split.queries], database, labels[split.database], k)
+    return found, _arrays(found, split, database), released
+
+
+def _scores(found: Retrieval) -> dict[str, Any]:
+    return {"map": found.map, "map_at_k": found.map_at_k, "precision_at_radius_2": found.precision_at_radius_2}
+
+
+def _sizes(split: Split) -> dict[str, Any]:
+    return {"train_items": len(split.train), "database_items": len(split.database), "queries": len(split.queries)}
+
+
+def _arrays(found: Retrieval, split: Split, codes: np.ndarray | None) -> Mapping[str, np.ndarray]:
+    """What figures and tests need of one evaluation, beyond its scores."""
+    arrays = {
+        "query_index": split.queries,
+        "average_precision": found.average_precision,
+        "average_precision_at_k": found.average_precision_at_k,
+        "cutoffs": found.cutoffs,
+        "precision_at_n": found.precision_at_n,
+        "map_at_cutoffs": found.map_at_cutoffs,
+    }
+    if codes is not None:
+        arrays |= {
+            "precision_by_radius": found.precision_by_radius,
+            "recall_by_radius": found.recall_by_radius,
+            "bit_balance": bit_balance(codes),
+            "bit_correlation": bit_correlation(codes),
+        }
+    return arrays
