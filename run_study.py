@@ -1,8 +1,43 @@
 """Run a hyperparameter study of HAGCN: ``python run_study.py [SPACE.yaml] [options]``."""
 
 import sys
+from collections.abc import Sequence
 
-from study.command import main
+from rich.console import Console
+
+from analysis.study_records import load_study
+from analysis.tables import terminal_table, write_tables
+from hasher.errors import UserError
+from study.command import parse_command, print_plan
+from study.runner import StudyResult, run_study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Exit codes: 0 finished, 1 stopped with runs left, 2 bad input."""
+    try:
+        command = parse_command(arguments)
+        console = Console(quiet=command.quiet)
+        if command.dry_run:
+            print_plan(command.spec, command.options, console)
+            return 0
+        return conclude(run_study(command.spec, command.options, console), console)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def conclude(result: StudyResult, console: Console) -> int:
+    """Write and print the tables, and say what is left and how to go on."""
+    study = load_study(result.run.path)
+    write_tables(study)
+    for dataset in study.datasets:
+        console.print(terminal_table(study, dataset))
+    console.print(result.standing.in_words(), highlight=False)
+    console.print(f"Records, tables and models are in {result.run.path}", highlight=False)
+    if result.standing.left:
+        console.print(f"{result.standing.left} runs left: the same command goes on with them.", highlight=False)
+    return 1 if result.standing.left else 0
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from hasher.baselines import BASELINES, STOCHASTIC
 
+from hasher.baselines import BASELINES, STOCHASTIC
 from hasher.config import HasherConfig
 from study.spec import StudySpec
 

@@ -11,12 +11,16 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
+from sqlalchemy.engine import make_url
 
 from hasher.config import first_error
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from study.jobs import Cell, Task
 from study.spec import StudySpec, differences
+
+#: What storage.txt says of a study kept in its own journal file.
+JOURNAL = "journal.log"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,11 @@ class RunDirectory:
     @property
     def journal(self) -> Path:
         return self.path / "journal.log"
+
+    @property
+    def storage(self) -> Path:
+        """Names the Optuna storage, without its password."""
+        return self.path / "storage.txt"
 
     @property
     def records(self) -> Path:
@@ -83,11 +92,10 @@ class RunDirectory:
         except ValidationError as error:
             raise UserError(f"{self.spec}: {first_error(error)}") from None
 
-    def freeze(self, spec: StudySpec) -> None:
-        """Write the study's spec on its first run; refuse a different one later, showing what differs."""
+    def check(self, spec: StudySpec, storage: str | None) -> None:
+        """Raise `UserError` where the directory holds a different study, or one kept in another storage."""
         frozen = self.read_spec()
         if frozen is None:
-            write_atomically(self.spec, spec.to_yaml())
             return
         changed = differences(frozen, spec)
         if changed:
@@ -95,6 +103,23 @@ class RunDirectory:
                 f"{self.path}: holds a different study; choose another --name, or undo what differs:\n  "
                 + "\n  ".join(changed)
             )
+        kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
+        if kept != _without_password(storage):
+            raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
+
+    def freeze(self, spec: StudySpec, storage: str | None) -> None:
+        """Write down what the study is and where it is kept, on its first run; `check` on later ones."""
+        self.check(spec, storage)
+        if not self.spec.exists():
+            write_atomically(self.storage, _without_password(storage) + "\n")
+            write_atomically(self.spec, spec.to_yaml())
+
+
+def _without_password(storage: str | None) -> str:
+    """An Optuna storage as it may be written to a file."""
+    if storage is None or "://" not in storage:
+        return storage or JOURNAL
+    return make_url(storage).render_as_string(hide_password=True)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

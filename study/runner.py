@@ -74,7 +74,7 @@ def run_study(
     run = RunDirectory(options.runs_dir / spec.name)
     data = load_data(spec, options.data_dir)
     with run.locked():
-        run.freeze(spec)
+        run.freeze(spec, options.storage)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         ledger = Ledger(spec, open_storage(options.storage or str(run.journal)))
         try:

@@ -173,6 +173,10 @@ class StudySpec(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
 
 
+def _source(entry: Any) -> Any:
+    return entry.get("source") if isinstance(entry, dict) else entry
+
+
 def _refuse_repeats(key: str, values: list[Any]) -> None:
     for value in values:
         if values.count(value) > 1:
@@ -201,8 +205,12 @@ def read_spec(path: Path, overrides: dict[str, Any] | None = None) -> StudySpec:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a mapping of keys such as datasets, filters and bits")
+    changed = dict(overrides or {})
+    if "datasets" in changed:  # a data set that the file knows keeps the limits it has there
+        known = {_source(entry): entry for entry in _listed(values.get("datasets", []))}
+        changed["datasets"] = [known.get(name, name) for name in changed["datasets"]]
     try:
-        return StudySpec(**{"name": path.stem, **values, **(overrides or {})})
+        return StudySpec(**{"name": path.stem, **values, **changed})
     except ValidationError as error:
         raise UserError(f"{path}: {first_error(error)}") from None
 

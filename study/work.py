@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from hasher.baselines import evaluate_baseline
 
+from hasher.baselines import evaluate_baseline
 from hasher.data import EmbeddingSet, Split, Splits
 from hasher.encoding import encode
 from hasher.model import Encoder
