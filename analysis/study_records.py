@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,19 +10,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.jobs import Cell, Task
+from study.jobs import Cell, Kind, Task
 from study.run_directory import RunDirectory
 from study.spec import StudySpec
+
+#: Columns without which nothing can be said; others may be missing in a study of an older version.
+_NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
+           "precision_at_radius_2", "device_seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StudyRecords:
-    """The files of one run directory. `records` has one row a trial, replicate and baseline (see `study.export`)."""
+    """The files of one run directory. `records` has one row a trial, replicate and baseline (see `study.export`).
+
+    `data_dir` is where the data sets are looked for by what needs their labels or images.
+    """
 
     run: RunDirectory
     spec: StudySpec
     records: pd.DataFrame
+    data_dir: Path | None = None
 
     @property
     def name(self) -> str:
@@ -35,18 +45,39 @@ class StudyRecords:
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row an epoch of a run: ``dataset filter bits kind index state epoch loss… map``; empty without any."""
-        return pd.read_csv(self.run.curves) if self.run.curves.exists() else pd.DataFrame()
+        return _read_csv(self.run.curves) if self.run.curves.exists() else pd.DataFrame()
 
-    def evaluation(self, kind: str, cell: Cell, index: int) -> dict[str, np.ndarray] | None:
+    def cells(self, dataset: str) -> list[Cell]:
+        """The cells of one data set, filters first and then baselines, each over all code lengths."""
+        names = [*self.spec.filters, *BASELINES]
+        return [Cell(dataset, name, bits) for name in names for bits in self.spec.bits]
+
+    def runs(self, kind: Kind, cell: Cell) -> pd.DataFrame:
+        """The recorded runs of one kind of a cell, by index; empty without any."""
+        rows = self._by_cell.get((kind, cell.dataset, cell.filter, cell.bits))
+        return self.records.iloc[:0] if rows is None else rows
+
+    @cached_property
+    def _by_cell(self) -> dict[Hashable, pd.DataFrame]:
+        ordered = self.records.sort_values("index", kind="stable")
+        return dict(iter(ordered.groupby(["kind", "dataset", "filter", "bits"])))
+
+    def winner(self, cell: Cell) -> pd.Series | None:
+        """The complete search trial with the best validation `map`, the earlier of equals; None without one."""
+        trials = self.runs("search", cell)
+        complete = trials[(trials["state"] == "complete") & trials["map"].notna()]
+        return None if complete.empty else complete.iloc[int(complete["map"].argmax())]
+
+    def evaluation(self, kind: Kind, cell: Cell, index: int) -> dict[str, np.ndarray] | None:
         """Per-query arrays of one replicate or baseline on the test queries (`study.work` says which); None without."""
-        path = self.run.evaluation(Task(kind, cell, index))  # type: ignore[arg-type]
+        path = self.run.evaluation(Task(kind, cell, index))
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
 
 
-def load_study(path: Path) -> StudyRecords:
+def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     """Read a run directory. Raises `UserError` for a directory that is not a study, or has no records yet."""
     run = RunDirectory(path)
     spec = run.read_spec() if path.is_dir() else None
@@ -54,4 +85,16 @@ def load_study(path: Path) -> StudyRecords:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
     if not run.records.exists():
         raise UserError(f"{path}: no records.csv yet; run_study.py writes it when it stops")
-    return StudyRecords(run, spec, pd.read_csv(run.records))
+    records = _read_csv(run.records)
+    missing = [column for column in _NEEDED if column not in records.columns]
+    if missing:
+        raise UserError(f"{run.records}: no column {missing[0]}, expected a table as run_study.py writes it")
+    return StudyRecords(run, spec, records, data_dir)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A table as `study.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
+    try:
+        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None

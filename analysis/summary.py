@@ -1,0 +1,135 @@
+"""Records reduced to one row a cell: what its score is, and what that rests on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.study_records import StudyRecords
+from hasher.baselines import BASELINES
+from study.jobs import Cell, Kind, baseline_tasks
+from study.state import STATES
+
+METRICS = ("map", "map_at_k", "map_released", "precision_at_radius_2")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How the runs of one kind in a cell ended. `not_run`: planned and without a record."""
+
+    planned: int
+    complete: int
+    pruned: int
+    diverged: int
+    failed: int
+
+    @property
+    def not_run(self) -> int:
+        return max(0, self.planned - self.ended)
+
+    @property
+    def ended(self) -> int:
+        return self.complete + self.pruned + self.diverged + self.failed
+
+
+def count(runs: pd.DataFrame, planned: int) -> Counts:
+    """The states of some of the records."""
+    found = runs["state"].value_counts()
+    return Counts(planned, **{state: int(found.get(state, 0)) for state in STATES})
+
+
+def search_counts(study: StudyRecords, cell: Cell) -> Counts:
+    """The search trials of a filter's cell."""
+    return count(study.runs("search", cell), study.spec.trials_of(cell.filter))
+
+
+def tested_counts(study: StudyRecords, cell: Cell) -> Counts:
+    """The runs scored on the test queries: replicates of a filter's cell, runs of a baseline's."""
+    return count(tested_runs(study, cell), _planned_tests(study, cell))
+
+
+def tested_runs(study: StudyRecords, cell: Cell) -> pd.DataFrame:
+    """Records of the replicates of a filter's cell, or of a baseline's runs."""
+    return study.runs(tested_kind(cell), cell)
+
+
+def tested_kind(cell: Cell) -> Kind:
+    """Which kind of run scores a cell on the test queries."""
+    return "baseline" if cell.filter in BASELINES else "replicate"
+
+
+def _planned_tests(study: StudyRecords, cell: Cell) -> int:
+    if cell.filter not in BASELINES:
+        return study.spec.replicates
+    return sum(task.cell == cell for task in baseline_tasks(study.spec))
+
+
+def scored(study: StudyRecords, cell: Cell) -> pd.DataFrame:
+    """The test runs of a cell that have a score, by index."""
+    runs = tested_runs(study, cell)
+    return runs[(runs["state"] == "complete") & runs["map"].notna()]
+
+
+def summarise(study: StudyRecords) -> pd.DataFrame:
+    """One row for every cell of the spec and every baseline at every code length, also where nothing was run.
+
+    Columns:
+        dataset, filter, bits: the cell; for a baseline, `filter` is its name.
+        baseline: whether it is one.
+        replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `METRICS` (sample
+            standard deviation; NaN from fewer than two).
+        replicates_planned, replicates_diverged, replicates_failed: what became of the test runs.
+        planned, complete, pruned, diverged, failed, not_run: search trials; 0 for baselines.
+        validation_map: of the search's winner; NaN without one.
+        device_seconds: of all recorded runs of the cell; search_device_seconds: of its search.
+        missing: why there is no score, in a few words; empty where there is one.
+    """
+    rows = [_row(study, cell) for dataset in study.datasets for cell in study.cells(dataset)]
+    return pd.DataFrame(rows)
+
+
+def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
+    tested, complete = tested_counts(study, cell), scored(study, cell)
+    baseline = cell.filter in BASELINES
+    searched = Counts(0, 0, 0, 0, 0) if baseline else search_counts(study, cell)
+    winner = None if baseline else study.winner(cell)
+    search_seconds = float(study.runs("search", cell)["device_seconds"].sum())
+    scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in METRICS}
+    spreads = {f"{metric}_sd": float(complete[metric].std(ddof=1)) for metric in METRICS}
+    return {
+        "dataset": cell.dataset, "filter": cell.filter, "bits": cell.bits, "baseline": baseline,
+        "replicates": len(complete), **scores, **spreads,
+        "replicates_planned": tested.planned, "replicates_diverged": tested.diverged,
+        "replicates_failed": tested.failed,
+        **asdict(searched), "not_run": searched.not_run,
+        "validation_map": float("nan") if winner is None else float(winner["map"]),
+        "search_device_seconds": search_seconds,
+        "device_seconds": search_seconds + float(tested_runs(study, cell)["device_seconds"].sum()),
+        "missing": "" if len(complete) else _reason(study, cell, searched, tested),
+    }  # fmt: skip
+
+
+def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -> str:
+    if tested.complete:
+        notes = tested_runs(study, cell).get("note", pd.Series(dtype=object)).dropna()
+        return str(notes.iloc[0]) if len(notes) else "no score was recorded"
+    if tested.ended:
+        return f"no replicate complete ({in_words(tested)})"
+    if cell.filter in BASELINES:
+        return "not run"
+    if not searched.ended:
+        return "not run"
+    if searched.complete:
+        return "searched, not yet tested"
+    if searched.not_run:
+        return f"search not finished, no trial complete yet ({in_words(searched)})"
+    return f"no trial complete ({in_words(searched)})"
+
+
+def in_words(counts: Counts) -> str:
+    """What is not complete: ``2 pruned, 10 diverged``."""
+    parts = [(counts.pruned, "pruned"), (counts.diverged, "diverged"), (counts.failed, "failed"),
+             (counts.not_run, "not run")]  # fmt: skip
+    return ", ".join(f"{number} {name}" for number, name in parts if number)
