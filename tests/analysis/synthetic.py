@@ -1,0 +1,264 @@
+"""Run directories of studies that were never run: scores are drawn from a model whose truth is known.
+
+A score of a test query is ``level + seed + query + method x query + method x seed + noise``, every term normal and the
+terms without "method" common to all methods, as they are in a real study where filters share seeds and queries. The
+records go through the study's own ledger and export, so the files are those a real study writes.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage
+
+from hasher.data import load_dataset, make_splits
+from hasher.files import write_atomically
+from study.export import export
+from study.jobs import Cell, Job, Task, all_tasks
+from study.ledger import Ledger
+from study.run_directory import RunDirectory
+from study.sampling import open_storage
+from study.spec import DatasetSpec, StudySpec
+from study.state import State, winner
+
+#: Mean `map` at 16 bits.
+LEVELS = {
+    "spline": 0.60, "lanczos": 0.61, "chebyshev": 0.61, "gcn": 0.59, "fourier": 0.62, "none": 0.53,
+    "float_cosine": 0.55, "lsh": 0.40, "pca_sign": 0.45, "itq": 0.50,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What scores are drawn from: `levels` at 16 bits, `per_doubling` of the bits, and standard deviations."""
+
+    levels: Mapping[str, float] = field(default_factory=lambda: LEVELS)
+    per_doubling: float = 0.01
+    seed: float = 0.003
+    query: float = 0.08
+    method_seed: float = 0.003
+    method_query: float = 0.03
+    noise: float = 0.02
+    chance: float = 0.1
+
+    def level(self, cell: Cell) -> float:
+        """The true mean `map` of a cell."""
+        doublings = 0.0 if cell.filter == "float_cosine" else math.log2(cell.bits / 16)
+        return self.levels[cell.filter] + self.per_doubling * doublings
+
+
+def make_spec(**changes: Any) -> StudySpec:
+    """A small study of the digits; `changes` are keys of a search-space file."""
+    values: dict[str, Any] = {
+        "name": "synthetic",
+        "description": "Scores drawn from a known distribution",
+        "datasets": ["digits"],
+        "filters": ["none", "gcn", "chebyshev", "lanczos", "spline", "fourier"],
+        "bits": [16, 32],
+        "trials": 8,
+        "replicates": 4,
+        "epochs": 20,
+        "sampler": {"name": "random"},
+        "fixed": {"batch_size": 256},
+        "space": {
+            "filter_order": [
+                {"type": "int", "low": 1, "high": 8, "filters": ["chebyshev"]},
+                {"type": "int", "low": 2, "high": 8, "filters": ["lanczos"]},
+                {"type": "int", "low": 4, "high": 12, "filters": ["spline"]},
+                {"type": "int", "low": 4, "high": 32, "log": True, "filters": ["fourier"]},
+            ],
+            "knn_size": {"type": "int", "low": 4, "high": 24, "log": True,
+                         "filters": ["gcn", "chebyshev", "lanczos", "spline", "fourier"]},
+            "ae_width": {"type": "categorical", "choices": [128, 256, 512]},
+            "alpha": {"type": "float", "low": 0.5, "high": 4.0, "log": True},
+            "learning_rate": {"type": "float", "low": 0.0005, "high": 0.01, "log": True},
+        },
+    }  # fmt: skip
+    return StudySpec(**{**values, **changes})
+
+
+#: How a run is to end; None leaves it out, as if the study had been stopped before it.
+Ending = Callable[[Task], State | None]
+
+
+def mostly_complete(task: Task) -> State | None:
+    """Every replicate and baseline completes; every fourth search trial is pruned, every 29th of its kind diverges."""
+    if task.kind != "search":
+        return "complete"
+    if task.index % 4 == 3:
+        return "pruned"
+    return "diverged" if (task.index * 7 + task.cell.bits) % 29 == 0 else "complete"
+
+
+def in_memory(run: RunDirectory) -> BaseStorage:
+    """A ledger that leaves no journal.log behind: ten times as fast."""
+    return InMemoryStorage()
+
+
+def in_journal(run: RunDirectory) -> BaseStorage:
+    """A ledger in journal.log, as a study has it unless told otherwise."""
+    return open_storage(str(run.journal))
+
+
+def write_study(
+    runs: Path,
+    spec: StudySpec,
+    truth: Truth | None = None,
+    ending: Ending = mostly_complete,
+    queries: int = 60,
+    ledger_in: Callable[[RunDirectory], BaseStorage] = in_memory,
+) -> Path:
+    """Write the run directory of a study below `runs`; the same arguments give the same scores. Returns its path.
+
+    `digits` gets the test queries of its real split, any other data set `queries` of them.
+    """
+    run = RunDirectory(runs / spec.name)
+    run.path.mkdir(parents=True, exist_ok=True)
+    run.freeze(spec, None)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    ledger = Ledger(spec, ledger_in(run))
+    model = _Model(truth or Truth(), spec, queries)
+    for task in all_tasks(spec):
+        state = ending(task)
+        if state is None or (task.kind == "replicate" and winner(spec, ledger.finished, task.cell) is None):
+            continue
+        outcome, curve, arrays = model.run(ledger.begin(task), state)
+        if arrays is not None:
+            buffer = io.BytesIO()
+            np.savez_compressed(buffer, **arrays)
+            write_atomically(run.evaluation(task), buffer.getvalue())
+        ledger.finish(task, state, outcome, curve)
+    export(ledger, run)
+    return run.path
+
+
+class _Model:
+    def __init__(self, truth: Truth, spec: StudySpec, queries: int) -> None:
+        self._truth, self._spec = truth, spec
+        self._data = {dataset.name: _data_facts(dataset.source, spec, queries) for dataset in spec.datasets}
+
+    def run(self, job: Job, state: State) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray] | None]:
+        """Outcome, curve and evaluation of one run."""
+        task, rng = job.task, self._rng(job.task.kind, str(job.task.cell), job.task.index)
+        facts = self._data[task.cell.dataset]
+        outcome: dict[str, Any] = {
+            "scored_on": "validation" if task.kind == "search" else "test",
+            "train_items": 1248, "database_items": 1248, "queries": len(facts["query_index"]),
+            "started": "2025-01-01T00:00:00.000+00:00", "seconds": (seconds := round(1 + rng.random(), 4)),
+            "device_seconds": seconds, "data_fingerprint": facts["fingerprint"], "host": "synthetic", "device": "none",
+            "threads": 1, "versions": "python=3.11.0 torch=2.6.0", "commit": "0" * 40, "ray": "2.60.0",
+        }  # fmt: skip
+        if state == "failed":
+            return outcome | {"error": "RuntimeError: made to fail"}, {}, None
+        if task.kind == "search":
+            return self._search(job, state, outcome, rng)
+        if task.cell.filter == "pca_sign" and task.cell.bits > 64:
+            return outcome | {"note": f"pca_sign has no {task.cell.bits}-bit code on this data"}, {}, None
+        epochs = job.config.epochs if job.config else 0
+        curve = _losses(epochs, state, rng)
+        outcome |= {"epochs": epochs, "chosen_epoch": epochs} if epochs else {}
+        if state == "diverged":
+            return outcome | {"error": "loss is nan at epoch 3"}, curve, None
+        arrays = self._evaluation(task, rng)
+        scores = {
+            "map": float(arrays["average_precision"].mean()),
+            "map_at_k": float(arrays["average_precision_at_k"].mean()),
+            "map_released": 0.9 + 0.05 * float(arrays["average_precision"].mean()),
+            "precision_at_radius_2": float(arrays["precision_by_radius"][2])
+            if "precision_by_radius" in arrays
+            else None,
+        }
+        return outcome | scores, curve, arrays
+
+    def _search(
+        self, job: Job, state: State, outcome: dict[str, Any], rng: np.random.Generator
+    ) -> tuple[dict[str, Any], dict[str, Any], None]:
+        assert job.config is not None
+        config, task = job.config, job.task
+        epochs = {"pruned": config.epochs // 2, "diverged": 3}.get(state, config.epochs)
+        miss = 0.05 * math.log10(config.learning_rate / 2e-3) ** 2 + 0.01 * math.log2(config.knn_size / 8) ** 2
+        if config.filter_order is not None:
+            miss += 0.005 * abs(math.log2(config.filter_order / 5))
+        final = self._truth.level(task.cell) - miss + rng.normal(0, 0.005)
+        rise = 1 - np.exp(-np.arange(1, epochs + 1) / (config.epochs / 6))
+        scores = self._truth.chance + (final - self._truth.chance) * rise - (state == "pruned") * 0.05
+        scores += rng.normal(0, 0.001, epochs)
+        curve = _losses(epochs, state, rng) | {"map": [float(f"{score:.6g}") for score in scores]}
+        outcome |= {"epochs": epochs}
+        if state == "diverged":
+            scores = scores[:-1]
+            curve["map"][-1] = None
+            outcome |= {"error": f"loss is nan at epoch {epochs}"}
+        best = float(scores.max())
+        outcome |= {"map": best, "map_at_k": best + 0.1, "precision_at_radius_2": best / 2,
+                    "chosen_epoch": int(scores.argmax()) + 1}  # fmt: skip
+        return outcome, curve, None
+
+    def _evaluation(self, task: Task, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        truth, cell = self._truth, task.cell
+        index = self._data[cell.dataset]["query_index"]
+        count = len(index)
+        paired_seed = self._rng("seed", task.kind, task.index).normal(0, truth.seed)
+        seed = 0.0 if cell.filter in ("float_cosine", "pca_sign") else paired_seed + rng.normal(0, truth.method_seed)
+        shared = self._rng("query", cell.dataset).normal(0, truth.query, count)
+        own = self._rng("method query", str(cell)).normal(0, truth.method_query, count)
+        scores = truth.level(cell) + seed + shared + own + rng.normal(0, truth.noise, count)
+        cutoffs = np.array([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 1497])
+        level = float(scores.mean())
+        arrays = {
+            "query_index": index,
+            "average_precision": scores,
+            "average_precision_at_k": np.minimum(scores + 0.1, 1.0),
+            "cutoffs": cutoffs,
+            "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
+            "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),
+        }
+        if cell.filter == "float_cosine":
+            return arrays
+        radii = np.arange(cell.bits + 1) / cell.bits
+        mixed = rng.normal(size=(500, cell.bits)) @ (np.eye(cell.bits) + 0.1 * rng.normal(size=(cell.bits, cell.bits)))
+        return arrays | {
+            "precision_by_radius": truth.chance + (0.9 - truth.chance) / (1 + np.exp(12 * (radii - 0.35))),
+            "recall_by_radius": 1 / (1 + np.exp(-14 * (radii - 0.3))),
+            "bit_balance": (mixed > 0).mean(axis=0),
+            "bit_correlation": np.corrcoef(mixed, rowvar=False),
+        }
+
+    def _rng(self, *purpose: str | int) -> np.random.Generator:
+        """The stream of one purpose: the same wherever the same purpose is named."""
+        text = "/".join(map(str, (self._spec.seed, *purpose)))
+        return np.random.default_rng(list(text.encode()))
+
+
+def _losses(epochs: int, state: State, rng: np.random.Generator) -> dict[str, Any]:
+    if not epochs:
+        return {}
+    epoch = np.arange(1, epochs + 1)
+    parts = {f"loss_{name}": scale * (0.3 + np.exp(-epoch / 5)) for name, scale in
+             (("rec", 0.5), ("sim", 0.4), ("quant", 0.2), ("bal", 0.1))}  # fmt: skip
+    columns = {"loss": sum(parts.values()) + rng.normal(0, 0.01, epochs), **parts, "seconds": np.full(epochs, 0.05)}
+    curve: dict[str, Any] = {"epoch": epoch.tolist()} | {name: values.tolist() for name, values in columns.items()}
+    if state == "diverged":
+        curve["loss"][-1] = None
+    return curve
+
+
+def _data_facts(source: str, spec: StudySpec, queries: int) -> dict[str, Any]:
+    if source == "digits":
+        return _digits_facts(spec.split_seed)
+    return {"query_index": np.arange(queries), "fingerprint": "unknown"}
+
+
+@functools.cache
+def _digits_facts(split_seed: int) -> dict[str, Any]:
+    dataset = load_dataset("digits")
+    split = make_splits(dataset, DatasetSpec(source="digits").split_config(split_seed)).final
+    return {"query_index": split.queries, "fingerprint": dataset.fingerprint}
