@@ -1,0 +1,117 @@
+"""The graph of a mini-batch: cosine nearest neighbours, and the normalised adjacency and Laplacian of graph filters."""
+
+from dataclasses import dataclass
+
+import scipy.linalg
+import torch
+from torch import Tensor
+
+#: Laplacian eigenvalues closer than this count as one. Equal ones differ by the rounding of Â, about 1e-7 in float32.
+SAME_EIGENVALUE = 1e-5
+
+
+@torch.no_grad()
+def knn_graph(features: Tensor, k: int, edge_power: float) -> Tensor:
+    """Weighted nearest-neighbour graph of the rows of `features`, by cosine similarity.
+
+    Row i is linked to its k most similar other rows with weight max(0, cos)^edge_power, and the result is symmetrised
+    by the element-wise maximum. ``edge_power=0`` gives an unweighted graph: 1 where two rows are neighbours, whatever
+    the sign of their cosine. A row of zeros has cosine 0 with every other row.
+
+    Rows that tie with the k-th neighbour, up to rounding, are neighbours too, so a row may have more than k. Picking
+    some of them by position would make the graph depend on the order of the mini-batch.
+
+    Args:
+        features: (n, d), floating point; n = 1 gives a graph without edges.
+        k: neighbours per row, at least 1; clipped to n - 1.
+        edge_power: exponent of the cosine, at least 0.
+
+    Returns:
+        (n, n) symmetric, non-negative, zero diagonal; device and dtype of `features`, without gradient.
+    """
+    n = features.shape[0]
+    k = min(k, n - 1)
+    if k == 0:
+        return features.new_zeros(n, n)
+    unit = torch.nn.functional.normalize(features, dim=1)
+    cosine = (unit @ unit.T).fill_diagonal_(-torch.inf)
+    kth_largest = cosine.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+    rounding = 8 * torch.finfo(cosine.dtype).eps
+    linked = cosine >= kth_largest - rounding
+    weights = cosine.clamp_(min=0).pow_(edge_power) * linked
+    return torch.maximum(weights, weights.T)
+
+
+@torch.no_grad()
+def normalised_adjacency(weights: Tensor) -> Tensor:
+    """Adjacency with self loops, Â = D^-1/2 (G + I) D^-1/2 (the renormalisation of Kipf & Welling, ICLR 2017).
+
+    The Laplacian of every graph filter is L = I - Â; its eigenvalues lie in [0, 2).
+
+    Args:
+        weights: (n, n) symmetric, non-negative, zero diagonal (G).
+
+    Returns:
+        (n, n) symmetric; device and dtype of `weights`, without gradient.
+    """
+    looped = weights + torch.eye(weights.shape[0], dtype=weights.dtype, device=weights.device)
+    # Summed in float64 and rounded once, a degree does not depend on the order of the rows: permuting the mini-batch
+    # permutes Â exactly.
+    scale = looped.sum(dim=1, dtype=torch.float64).rsqrt().to(weights.dtype)
+    return scale[:, None] * looped * scale
+
+
+def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """`torch.linalg.eigh`, but a NaN or infinity gives NaN, as it does in other operations, and no exception.
+
+    So a training run that diverges is seen to do so by its loss.
+    """
+    if matrix.isfinite().all():
+        return torch.linalg.eigh(matrix)
+    return matrix.new_full(matrix.shape[:-1], torch.nan), torch.full_like(matrix, torch.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A graph of n nodes as its filters see it: a constant, through which no gradient flows.
+
+    `adjacency` is Â (n, n), symmetric with eigenvalues in (-1, 1], as `normalised_adjacency` makes it; the Laplacian is
+    L = I - Â.
+    """
+
+    adjacency: Tensor
+
+    @torch.no_grad()
+    def eigenpairs(self) -> tuple[Tensor, Tensor]:
+        """All eigenvalues (n,) of L, in no particular order, and orthonormal eigenvectors (n, n) in columns."""
+        eigenvalues, eigenvectors = eigh(self.adjacency)
+        return 1 - eigenvalues, eigenvectors
+
+    @torch.no_grad()
+    def lowest_eigenpairs(self, count: int) -> tuple[Tensor, Tensor]:
+        """The `count` smallest eigenvalues (m,) of L, those that tie with the last, and their eigenvectors (n, m).
+
+        Which vectors stand for a repeated eigenvalue is arbitrary: taking only some of them would depend on the order
+        of the nodes. `count` is at least 1, and clipped to n.
+        """
+        # In float64: a subspace of eigenvectors is as wrong as the rounding error divided by the gap to the next one.
+        adjacency = self.adjacency.double()
+        count = min(count, len(adjacency))
+        largest, eigenvectors = _largest_eigenpairs(adjacency, count + 1)
+        if len(largest) == count + 1 and largest[-2] - largest[-1] <= SAME_EIGENVALUE:
+            largest, eigenvectors = _largest_eigenpairs(adjacency, len(adjacency))
+        taken = ~(largest < largest[count - 1] - SAME_EIGENVALUE)  # also takes NaN
+        return (1 - largest[taken]).to(self.adjacency.dtype), eigenvectors[:, taken].to(self.adjacency.dtype)
+
+
+def _largest_eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` or more largest eigenvalues, descending, and their eigenvectors; all where there are not so many."""
+    n = len(matrix)
+    if matrix.device.type == "cpu" and count < n and matrix.isfinite().all():
+        # LAPACK's partial decomposition, which PyTorch lacks, takes half the time of a full one.
+        subset = (n - count, n - 1)
+        pairs = scipy.linalg.eigh(matrix.numpy(), subset_by_index=subset, driver="evr", check_finite=False)
+        eigenvalues, eigenvectors = map(torch.from_numpy, pairs)
+    else:
+        eigenvalues, eigenvectors = eigh(matrix)
+    return eigenvalues.flip(0), eigenvectors.flip(1)
