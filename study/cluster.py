@@ -22,13 +22,13 @@ _QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY
 def connect(address: str | None) -> Iterator[None]:
     """Join the cluster at `address`, or start one on this machine and stop it in the end.
 
-    A Ray of our own listens on every interface, and whoever reaches it can run code: it gets a random token that
-    every client must show. Raises `UserError` where there is no cluster at `address`.
+    A Ray of our own listens on every interface, and whoever reaches it can run code: Ray then asks every client for
+    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`.
     """
-    ours = dict(_QUIET)
     if address is None:
-        ours |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with _environment(ours):
+        # Not taken back at the end: Ray reads the token once a process.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    with _environment(_QUIET):
         try:
             ray.init(
                 address=address or "local", include_dashboard=False if address is None else None,

@@ -66,6 +66,14 @@ class Dimension(BaseModel):
             return IntDistribution(int(low), int(high), log=self.log, step=int(self.step or 1))
         return FloatDistribution(low, high, log=self.log, step=self.step)
 
+    def contains(self, value: Value) -> bool:
+        """Whether the dimension can take this value."""
+        distribution = self.distribution
+        try:
+            return distribution._contains(distribution.to_internal_repr(value))
+        except ValueError:
+            return False
+
     @property
     def extremes(self) -> list[Value]:
         """The values to check before a study starts: both ends of a range, or every choice."""

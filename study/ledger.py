@@ -115,7 +115,9 @@ class Ledger:
         if self.spec.sampler.name == "grid":
             grid = self.spec.grid_for(task.cell.filter)
             params = grid[task.index % len(grid)]
-        if params is not None and params.keys() == space.keys():
+        if params is None or params.keys() != space.keys():
+            params = self.spec.first_for(task.cell.filter, task.index)
+        if params:
             study.enqueue_trial(params)
         # Seeded by the trial, not once a process: what is sampled depends on the finished trials of the cell and on
         # nothing else, so a resumed study samples what an undisturbed one would have.

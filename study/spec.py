@@ -91,6 +91,9 @@ class StudySpec(_Strict):
     checkpoint_every: int = Field(0, ge=0, description="reports between two checkpoints of a trial; 0: none")
     fixed: dict[str, Value | dict[FilterName, Value]] = Field(default_factory=dict)
     space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    first_trials: list[dict[str, Value]] = Field(
+        default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> StudySpec:
@@ -99,11 +102,12 @@ class StudySpec(_Strict):
         _refuse_repeats("datasets", [dataset.name for dataset in self.datasets])
         for section in ("fixed", "space"):
             for key in getattr(self, section):
-                if key in RESERVED:
-                    raise ValueError(f"{section}.{key}: set by the study's own key, not here")
-                if key not in TUNABLE:
-                    close = difflib.get_close_matches(key, TUNABLE, n=1)
-                    raise ValueError(f"{section}.{key}: no such hyperparameter" + (f", {close[0]}?" if close else ""))
+                _check_tunable(f"{section}.{key}", key)
+        for number, first in enumerate(self.first_trials):
+            for key, value in first.items():
+                self._check_first(f"first_trials.{number}.{key}", key, value)
+        if self.sampler.name == "grid" and self.first_trials:
+            raise ValueError("first_trials: a grid has its own order")
         if self.sampler.name == "grid" and self.trials is not None:
             raise ValueError("trials: a grid has as many trials as points, use sampler.repeats for more")
         if self.sampler.name != "grid" and self.trials is None:
@@ -111,6 +115,12 @@ class StudySpec(_Strict):
         for name in self.filters:
             self._check_filter(name)
         return self
+
+    def _check_first(self, where: str, key: str, value: Value) -> None:
+        if key not in self.space:
+            raise ValueError(f"{where}: not sampled, so there is nothing to try first")
+        if not any(dimension.contains(value) for dimension in self.space[key]):
+            raise ValueError(f"{where}: {value!r} is outside the range it is sampled from")
 
     def _check_filter(self, name: str) -> None:
         for key, dimensions in self.space.items():
@@ -153,6 +163,12 @@ class StudySpec(_Strict):
         values = [dimension.grid or [] for dimension in space.values()]
         return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
 
+    def first_for(self, filter_name: str, index: int) -> dict[str, Value]:
+        """What the `index`-th trial of a filter's cells is told to try; only what is in the filter's own ranges."""
+        first = self.first_trials[index] if index < len(self.first_trials) else {}
+        space = self.space_for(filter_name)
+        return {key: value for key, value in first.items() if key in space and space[key].contains(value)}
+
     def trials_of(self, filter_name: str) -> int:
         """Search trials planned in each cell of a filter."""
         if self.trials is not None:
@@ -175,6 +191,14 @@ class StudySpec(_Strict):
 
 def _source(entry: Any) -> Any:
     return entry.get("source") if isinstance(entry, dict) else entry
+
+
+def _check_tunable(where: str, key: str) -> None:
+    if key in RESERVED:
+        raise ValueError(f"{where}: set by the study's own key, not here")
+    if key not in TUNABLE:
+        close = difflib.get_close_matches(key, TUNABLE, n=1)
+        raise ValueError(f"{where}: no such hyperparameter" + (f", {close[0]}?" if close else ""))
 
 
 def _refuse_repeats(key: str, values: list[Any]) -> None:

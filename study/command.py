@@ -1,0 +1,131 @@
+"""The command line of run_study.py."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from hasher.config import FILTER_NAMES
+from hasher.errors import UserError
+from study.jobs import Task, cells, replicate_tasks, search_tasks
+from study.run_directory import RunDirectory
+from study.runner import RunOptions
+from study.sampling import open_storage
+from study.spec import StudySpec, read_spec
+from study.standing import standing
+from study.state import Finished, read_finished
+from study.trial import Resources
+
+DEFAULT_SPACE = Path(__file__).resolve().parents[1] / "search_spaces" / "digits.yaml"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the user asked for."""
+
+    spec: StudySpec
+    options: RunOptions
+    dry_run: bool
+    quiet: bool
+
+
+def parse_command(arguments: Sequence[str] | None = None) -> Command:
+    """The command line and the search space it names. Raises `UserError`; argparse exits with code 2 itself."""
+    given = _parser().parse_args(arguments)
+    return Command(read_spec(given.space, _overrides(given)), _options(given), given.dry_run, given.quiet)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="run_study.py",
+        description="Run a hyperparameter study of HAGCN. The same command again goes on where it stopped.",
+    )
+    parser.add_argument("space", nargs="?", type=Path, default=DEFAULT_SPACE, help="search space (default: digits)")
+    study = parser.add_argument_group("what is studied (in place of the file's values)")
+    study.add_argument("--name", help="name of the study and its directory (default: the file's)")
+    study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
+    study.add_argument("--filters", nargs="+", choices=FILTER_NAMES, metavar="FILTER", help=", ".join(FILTER_NAMES))
+    study.add_argument("--bits", nargs="+", type=int, metavar="N", help="code lengths")
+    study.add_argument("--trials", type=int, metavar="N", help="sampled configurations a cell")
+    study.add_argument("--replicates", type=int, metavar="N", help="fresh seeds a cell's winner is tested with")
+    study.add_argument("--epochs", type=int, metavar="N", help="most epochs a trial runs")
+    study.add_argument("--seed", type=int, metavar="N", help="decides every random choice")
+    running = parser.add_argument_group("how it is run (changes no result)")
+    running.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    running.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
+    running.add_argument("--storage", metavar="URL", help="Optuna storage (default: a journal file in the run)")
+    running.add_argument("--address", metavar="ADDR", help="a Ray cluster (default: this machine)")
+    running.add_argument("--cpus-per-trial", type=float, default=1, metavar="N")
+    running.add_argument("--gpus-per-trial", type=float, default=0, metavar="N", help="fractions share a GPU")
+    running.add_argument("--max-concurrent", type=int, metavar="N", help="most trials at once (default: what fits)")
+    running.add_argument("--time-budget", type=_seconds, metavar="TIME", help="start nothing after: 90s, 30m, 2h, 1d")
+    running.add_argument("--dry-run", action="store_true", help="show what is planned, done and left; start nothing")
+    running.add_argument("--quiet", action="store_true", help="print errors only")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time, write for instance 90s, 30m, 2h or 1d")
+    return seconds
+
+
+def _overrides(given: argparse.Namespace) -> dict[str, Any]:
+    keys = {"name": "name", "dataset": "datasets", "filters": "filters", "bits": "bits", "trials": "trials",
+            "replicates": "replicates", "epochs": "epochs", "seed": "seed"}  # fmt: skip
+    return {key: getattr(given, flag) for flag, key in keys.items() if getattr(given, flag) is not None}
+
+
+def _options(given: argparse.Namespace) -> RunOptions:
+    for flag in ("cpus_per_trial", "gpus_per_trial"):
+        if getattr(given, flag) < 0:
+            raise UserError(f"--{flag.replace('_', '-')}: at least 0, not {getattr(given, flag):g}")
+    if given.cpus_per_trial == 0 and given.gpus_per_trial == 0:
+        raise UserError("--cpus-per-trial 0: a trial without a GPU needs a share of a CPU")
+    if given.max_concurrent is not None and given.max_concurrent < 1:
+        raise UserError(f"--max-concurrent: at least 1, not {given.max_concurrent}")
+    return RunOptions(
+        runs_dir=given.runs_dir,
+        data_dir=given.data_dir,
+        storage=given.storage,
+        address=given.address,
+        resources=Resources(given.cpus_per_trial, given.gpus_per_trial),
+        max_concurrent=given.max_concurrent,
+        time_budget=given.time_budget,
+    )
+
+
+def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
+    """Cells, trials and replicates: planned, done and left. Reads the storage and changes nothing."""
+    run = RunDirectory(options.runs_dir / spec.name)
+    run.check(spec, options.storage)
+    finished: dict[Task, Finished] = {}
+    if options.storage is not None or run.journal.exists():
+        finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
+    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left")
+    for heading in ("data set", "filter", "bits", "trials", "done", "left", "replicates", "done", "left"):
+        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
+    for cell in cells(spec):
+        search = _counts(search_tasks(spec, cell), finished)
+        replicates = _counts(replicate_tasks(spec, cell), finished)
+        table.add_row(cell.dataset, cell.filter, str(cell.bits), *search, *replicates)
+    console.print(table)
+    now = standing(spec, finished)
+    console.print(f"{now.in_words()}, {now.left} left, baselines included", highlight=False)
+
+
+def _counts(tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
+    done = sum(task in finished for task in tasks)
+    return str(len(tasks)), str(done), str(len(tasks) - done)
