@@ -1,0 +1,179 @@
+"""mAP by filter and code length: the study's main result, as lines and as a heat map."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.figures.wording import listed
+from analysis.names import in_order, label
+
+_PAPER = Path(__file__).resolve().parents[1] / "paper" / "filter_by_bits_map.csv"
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """Both figures of a data set."""
+    return [map_by_bits(view), heat_map(view)]
+
+
+@functools.cache
+def _printed() -> pd.DataFrame:
+    return pd.read_csv(_PAPER)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Mean test `map` of a cell or baseline and the ends of its interval."""
+
+    bits: int
+    mean: float
+    low: float
+    high: float
+
+
+Points = dict[str, list[Point]]
+
+
+def _points(view: DatasetView, kind: str) -> Points:
+    """By method, in ascending bits; only what has a score."""
+    found: Points = {}
+    tested = view.tested(kind)
+    for method in in_order(tested["filter"].unique()):
+        for bits, scores in tested[tested["filter"] == method].groupby("bits")["map"]:
+            mean, spread = float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
+            found.setdefault(method, []).append(Point(int(str(bits)), mean, mean - spread, mean + spread))
+    return found
+
+
+def map_by_bits(view: DatasetView) -> StudyFigure:
+    """Test `map` by code length: filters with intervals, baselines, and the paper's numbers where it has any."""
+    key, title = "map-by-bits", "mAP against code length"
+    filters, baselines = _points(view, "replicate"), _points(view, "baseline")
+    if not filters and not baselines:
+        return nothing_to_draw(key, title, "no replicate or baseline has a test score")
+    printed = _printed()[_printed()["dataset"] == view.dataset]
+    sentence = _sentence(view, filters, baselines)
+    if len(printed):
+        sentence += " Dashed: the numbers the paper prints, in its own metric."
+    return StudyFigure(key, title, sentence, lambda: _draw_lines(view, filters, baselines, printed))
+
+
+def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
+    shown = filters or baselines
+    lengths = {point.bits for points in shown.values() for point in points}
+    bits = view.reference_bits if view.reference_bits in lengths else min(lengths)
+    at = {method: point for method, points in shown.items() for point in points if point.bits == bits}
+    best = max(at, key=lambda method: at[method].mean)
+    sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
+    if at[best].low < at[best].high:
+        sentence += f" (interval {at[best].low:.3f} to {at[best].high:.3f})"
+    if not filters:
+        return f"{sentence}; no filter has a test score yet."
+    against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}
+    beaten = [
+        f"{label(method)} ({score:.3f}) by {sum(point.mean > score for point in at.values())} of {len(at)}"
+        for method, score in sorted(against.items(), key=lambda pair: -pair[1])
+    ]
+    return f"{sentence}." + (f" Filters beat {listed(beaten)}." if beaten else "")
+
+
+def _draw_lines(view: DatasetView, filters: Points, baselines: Points, printed: pd.DataFrame) -> Figure:
+    figure, panel = canvas.single(4.4)
+    lengths = sorted({*view.bits, *(printed["bits"] if len(printed) else ())})
+    place = {bits: number for number, bits in enumerate(lengths)}
+    for method, points in baselines.items():
+        panel.plot(
+            [place[point.bits] for point in points],
+            [point.mean for point in points],
+            **style.look(method).line_style(linewidth=1.2),
+            zorder=2,
+        )
+    for number, (method, points) in enumerate(filters.items()):
+        shift = 0.045 * (number - (len(filters) - 1) / 2)  # intervals side by side, not on top of each other
+        at = np.array([place[point.bits] for point in points]) + shift
+        means = np.array([point.mean for point in points])
+        spread = [means - [point.low for point in points], [point.high for point in points] - means]
+        panel.errorbar(at, means, yerr=spread, **style.look(method).line_style(), capsize=2, elinewidth=1, zorder=3)
+    _draw_printed(panel, printed, place)
+    panel.set_xticks(range(len(lengths)), [str(bits) for bits in lengths])
+    panel.set_xlim(-0.35, len(lengths) - 0.65)
+    panel.grid(visible=False, axis="x")
+    panel.set_xlabel("bits")
+    panel.set_ylabel("test mAP")
+    handles = [canvas.handle(style.look(method)) for method in [*filters, *baselines]]
+    labels = [label(method) for method in [*filters, *baselines]]
+    if len(printed):
+        handles.append(canvas.handle(style.Look(style.GREY, "", style.PAPER_LINE)))
+        labels.append("the paper (its metric)")
+    canvas.legend_below(figure, handles, labels)
+    return figure
+
+
+def _draw_printed(panel: Axes, printed: pd.DataFrame, place: dict[int, int]) -> None:
+    for method, rows in printed.groupby("filter"):
+        look = style.look(str(method))
+        panel.plot(
+            [place[bits] for bits in rows["bits"]], rows["map"], color=look.colour, linestyle=style.PAPER_LINE,
+            linewidth=1.1, marker=look.marker, markersize=3.5, markerfacecolor="white", zorder=2,
+        )  # fmt: skip
+
+
+def heat_map(view: DatasetView) -> StudyFigure:
+    """Test `map` of every filter and code length as a coloured table."""
+    key, title = "filter-by-bits", "mAP by filter and code length"
+    filters = _points(view, "replicate")
+    if not filters:
+        return nothing_to_draw(key, title, "no replicate has a test score")
+    scores = pd.DataFrame(np.nan, index=view.filters, columns=view.bits)
+    for method, points in filters.items():
+        for point in points:
+            scores.loc[method, point.bits] = point.mean
+    return StudyFigure(key, title, _heat_sentence(scores), lambda: _draw_heat_map(scores))
+
+
+def _heat_sentence(scores: pd.DataFrame) -> str:
+    by_filter, by_bits = scores.mean(axis=1), scores.mean(axis=0)
+    missing = int(scores.isna().to_numpy().sum())
+    absent = f" {missing} of {scores.size} cells have no test score (–)." if missing else ""
+    if missing or min(scores.shape) < 2:
+        row, column = divmod(int(np.nanargmax(scores)), scores.shape[1])
+        best = f"{label(str(scores.index[row]))} at {scores.columns[column]} bits"
+        return f"The highest cell is {best} with {np.nanmax(scores):.3f}.{absent}"
+    filter_range, bits_range = by_filter.max() - by_filter.min(), by_bits.max() - by_bits.min()
+    more, less = ("filter", "code length") if filter_range > bits_range else ("code length", "filter")
+    return (
+        f"The {more} matters more than the {less}: averages over the other lie {max(filter_range, bits_range):.3f} "
+        f"against {min(filter_range, bits_range):.3f} apart; the best row is {label(str(by_filter.idxmax()))}, "
+        f"the best column {by_bits.idxmax()} bits."
+    )
+
+
+def _draw_heat_map(scores: pd.DataFrame) -> Figure:
+    figure, panel = canvas.single(0.9 + 0.42 * len(scores))
+    colours = matplotlib.colormaps[style.SEQUENTIAL]
+    image = panel.imshow(scores, cmap=colours, aspect="auto")
+    for row, values in enumerate(scores.to_numpy()):
+        for column, value in enumerate(values):
+            dark = not np.isnan(value) and np.mean(colours(image.norm(value))[:3]) < 0.5
+            text = "–" if np.isnan(value) else f"{value:.3f}"
+            panel.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
+    panel.set_xticks(range(scores.shape[1]), [str(bits) for bits in scores.columns])
+    panel.set_yticks(range(len(scores)), [label(method) for method in scores.index])
+    panel.set_xlabel("bits")
+    panel.grid(visible=False)
+    panel.tick_params(length=0)
+    for spine in panel.spines.values():
+        spine.set_visible(False)
+    figure.colorbar(image, ax=panel, label="test mAP", aspect=15)
+    return figure

@@ -1,0 +1,28 @@
+"""All figures of a data set, in the sections and the order of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.figures import bits, codes, cost, cutoff, importance, neighbours, progress, retrieval, search, sweeps
+from analysis.figures.study_figure import StudyFigure
+from analysis.figures.view import DatasetView
+from analysis.study_records import StudyRecords
+
+Family = Callable[[DatasetView], list[StudyFigure]]
+
+#: Families of figures by the section of the report they belong to.
+SECTIONS: dict[str, tuple[Family, ...]] = {
+    "results": (bits.figures, retrieval.figures, codes.figures, neighbours.figures),
+    "paper": (sweeps.figures, cutoff.figures),
+    "hyperparameters": (importance.figures, search.figures),
+    "cost": (cost.figures, progress.figures),
+}
+
+
+def dataset_figures(study: StudyRecords, dataset: str) -> dict[str, list[StudyFigure]]:
+    """Every figure of one data set by section, those with nothing to draw included."""
+    view = DatasetView(study, dataset)
+    return {
+        section: [figure for family in families for figure in family(view)] for section, families in SECTIONS.items()
+    }

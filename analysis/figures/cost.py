@@ -1,0 +1,56 @@
+"""What a filter costs against what it gains."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.names import label
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """The one figure of this family."""
+    return [cost_and_gain(view)]
+
+
+def cost_and_gain(view: DatasetView) -> StudyFigure:
+    """Test `map` against the device-seconds that training one hasher takes, a point a cell."""
+    key, title = "cost-and-gain", "What a filter costs against what it gains"
+    replicates = view.tested("replicate")
+    replicates = replicates[replicates["device_seconds"].notna()]
+    if replicates.empty:
+        return nothing_to_draw(key, title, "no replicate has a score and a time")
+    cells = replicates.groupby(["filter", "bits"])[["device_seconds", "map"]].mean().reset_index()
+    return StudyFigure(key, title, _sentence(cells), lambda: _draw(view, cells))
+
+
+def _sentence(cells: pd.DataFrame) -> str:
+    means = cells.groupby("filter")[["device_seconds", "map"]].mean()
+    best, cheapest = str(means["map"].idxmax()), str(means["device_seconds"].idxmin())
+    seconds, scores = means["device_seconds"], means["map"]
+    if best == cheapest:
+        return f"{label(best)} has both the highest mAP ({scores[best]:.3f} over the code lengths) and the least cost."
+    return (
+        f"Up and to the left is better. Over the code lengths {label(best)} has the highest mAP, {scores[best]:.3f}, "
+        f"for {seconds[best]:.2f} device-seconds a training; {label(cheapest)} is the cheapest, {scores[cheapest]:.3f} "
+        f"for {seconds[cheapest]:.2f}."
+    )
+
+
+def _draw(view: DatasetView, cells: pd.DataFrame) -> Figure:
+    figure, panel = canvas.single(3.8)
+    filters = [one for one in view.filters if (cells["filter"] == one).any()]
+    for one in filters:
+        row = cells[cells["filter"] == one].sort_values("bits")
+        panel.plot(row["device_seconds"], row["map"], **style.look(one).line_style(linewidth=0.8, markersize=6))
+        for point in row.itertuples():
+            at = (point.device_seconds, point.map)
+            panel.annotate(str(point.bits), at, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
+    panel.set_ylabel("test mAP")
+    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
+    return figure

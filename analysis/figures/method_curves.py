@@ -1,0 +1,47 @@
+"""Curves of an evaluation, one a method and code length: how they are collected and drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.view import DatasetView
+from analysis.names import in_order, label
+
+#: x and y of each method at one code length, averaged over seeds.
+Curves = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def collect(view: DatasetView, x: str, y: str) -> dict[int, Curves]:
+    """The arrays `x` and `y` of every method that has both, by bits; only code lengths with any."""
+    found: dict[int, Curves] = {}
+    for bits in view.bits:
+        for method in view.methods(bits):
+            along, up = view.mean_curve(method, bits, x), view.mean_curve(method, bits, y)
+            if along is not None and up is not None:
+                found.setdefault(bits, {})[method] = along, up
+    return found
+
+
+def plot(panel: Axes, curves: Curves) -> None:
+    """Filters in colour over baselines in grey."""
+    for method, (x, y) in curves.items():
+        baseline = method in style.BASELINES
+        panel.plot(
+            x, y, markersize=3.5, **style.look(method).line_style(linewidth=1.1 if baseline else 1.4),
+            zorder=2 if baseline else 3,
+        )  # fmt: skip
+
+
+def legend_of(found: dict[int, Curves]) -> tuple[list[Line2D], list[str]]:
+    """Samples and labels of all methods in the panels."""
+    methods = in_order(method for curves in found.values() for method in curves)
+    return [canvas.handle(style.look(method)) for method in methods], [label(method) for method in methods]
+
+
+def reference(view: DatasetView, found: dict[int, Curves]) -> int:
+    """The code length that a sentence speaks of."""
+    return view.reference_bits if view.reference_bits in found else next(iter(found))

@@ -1,0 +1,156 @@
+"""How the search went: the best so far against trials and device-seconds, and the learning curves of its trials."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.figures.wording import counted, listed
+from analysis.names import label
+
+#: A cell has found what it will find once its best is this close to its last best.
+CLOSE = 0.005
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """The three figures of a data set."""
+    return [best_by_trials(view), best_by_device_seconds(view), learning_curves(view)]
+
+
+Courses = dict[int, dict[str, pd.DataFrame]]
+
+
+def _courses(view: DatasetView) -> Courses:
+    """For each bits and filter its trials in order: ``number`` from 1, ``spent`` device-seconds so far, ``best`` of the
+    complete trials so far. Trials that did not complete count as trials and as time."""
+    found: Courses = {}
+    for bits in view.bits:
+        for one in view.filters:
+            trials = view.trials[(view.trials["filter"] == one) & (view.trials["bits"] == bits)]
+            scores = trials["map"].where(trials["state"] == "complete")
+            if scores.notna().any():
+                found.setdefault(bits, {})[one] = pd.DataFrame(
+                    {
+                        "number": range(1, len(trials) + 1),
+                        "spent": trials["device_seconds"].fillna(0).cumsum().to_numpy(float),
+                        "best": scores.cummax().ffill().to_numpy(float),
+                    }
+                )
+    return found
+
+
+def best_by_trials(view: DatasetView) -> StudyFigure:
+    """The best validation `map` of each cell after each trial."""
+    key, title = "best-by-trials", "Best so far against trials"
+    courses = _courses(view)
+    if not courses:
+        return nothing_to_draw(key, title, "no search trial is complete")
+    close = [int(c.loc[c["best"] >= c["best"].iloc[-1] - CLOSE, "number"].iloc[0]) for c in _each(courses)]
+    late = sum(bool(c["best"].iloc[-1] > c["best"].iloc[int(0.75 * (len(c) - 1))]) for c in _each(courses))
+    sentence = (
+        f"Half of the {counted(len(close), 'cell')} were within {CLOSE} of their best after "
+        f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; "
+        f"{late} still improved in the last quarter of their trials, which more trials might go on doing."
+    )
+    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "number", "trials of the cell"))
+
+
+def best_by_device_seconds(view: DatasetView) -> StudyFigure:
+    """The same against the time that all trials so far took."""
+    key, title = "best-by-device-seconds", "Best so far against device-seconds"
+    courses = _courses(view)
+    if not courses:
+        return nothing_to_draw(key, title, "no search trial is complete")
+    spent = pd.DataFrame(
+        [{"filter": one, "spent": c["spent"].iloc[-1]} for cells in courses.values() for one, c in cells.items()]
+    )
+    means = spent.groupby("filter")["spent"].mean()
+    dear, cheap = str(means.idxmax()), str(means.idxmin())
+    sentence = f"A search took {means[dear]:.0f} device-seconds a cell with {label(dear)}"
+    if dear != cheap:
+        sentence += f", {means[dear] / max(means[cheap], 1e-9):.1f} times as long as with {label(cheap)}"
+    sentence += "; a curve further left found as much for less."
+    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "spent", "device-seconds of the cell"))
+
+
+def _each(courses: Courses) -> list[pd.DataFrame]:
+    return [course for cells in courses.values() for course in cells.values()]
+
+
+def _draw_best(courses: Courses, x: str, x_label: str) -> Figure:
+    grid = canvas.facets([f"{bits} bits" for bits in courses], sharey=True)
+    for panel, cells in zip(grid.panels, courses.values(), strict=True):
+        for one, course in cells.items():
+            every = max(1, len(course) // 6)
+            panel.step(
+                course[x], course["best"], where="post", **style.look(one).line_style(markersize=4), markevery=every
+            )  # fmt: skip
+        canvas.whole_numbers(panel)
+    grid.label(x_label, "best validation mAP")
+    filters = list(dict.fromkeys(one for cells in courses.values() for one in cells))
+    grid.legend([canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
+    return grid.figure
+
+
+def learning_curves(view: DatasetView) -> StudyFigure:
+    """Validation `map` by epoch of every trial at one code length, and how each ended."""
+    bits = view.reference_bits
+    key, title = "learning-curves", f"Learning curves at {bits} bits"
+    if view.curves.empty or "map" not in view.curves:
+        return nothing_to_draw(key, title, "no learning curve was recorded")
+    curves = view.curves[view.curves["bits"] == bits]
+    filters = [one for one in view.filters if (curves["filter"] == one).any()]
+    if not filters:
+        return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
+    return StudyFigure(key, title, _curves_sentence(view, bits), lambda: _draw_curves(view, curves, filters))
+
+
+def _curves_sentence(view: DatasetView, bits: int) -> str:
+    trials = view.trials[view.trials["bits"] == bits]
+    states = trials["state"].value_counts()
+    other = [f"{states[state]} {state}" for state in ("pruned", "diverged", "failed") if state in states]
+    winners = view.winners[view.winners["bits"] == bits]
+    chosen = ""
+    if len(winners):
+        epochs, most = winners["chosen_epoch"].astype(int), view.study.spec.epochs
+        chosen = f" The winners (thick) were best at epochs {epochs.min()} to {epochs.max()} of {most}."
+    return (
+        f"Validation mAP by epoch of {counted(len(trials), 'trial')}: {states.get('complete', 0)} complete"
+        f"{', ' + listed(other) if other else ''}.{chosen}"
+    )
+
+
+def _draw_curves(view: DatasetView, curves: pd.DataFrame, filters: list[str]) -> Figure:
+    grid = canvas.facets([label(one) for one in filters], sharex=True, sharey=True, height=2.0)
+    winners = {(row.filter, row.bits, row.index) for row in view.winners[["filter", "bits", "index"]].itertuples(False)}
+    for panel, one in zip(grid.panels, filters, strict=True):
+        for (bits, index, state), curve in curves[curves["filter"] == one].groupby(["bits", "index", "state"]):
+            _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
+    grid.label("epoch", "validation mAP")
+    samples = {
+        "complete": style.Look(style.GREY, ""),
+        "pruned": style.Look(style.GREY, "|", (0, (3, 1.5))),
+        "diverged or failed": style.Look(style.BLACK, "x", ":"),
+    }
+    handles = [canvas.handle(one, linewidth=1) for one in samples.values()]
+    grid.legend([canvas.handle(style.Look(style.GREY, ""), linewidth=2.6), *handles], ["winner", *samples])
+    return grid.figure
+
+
+def _draw_curve(panel: Axes, curve: pd.DataFrame, state: str, colour: str, winner: bool) -> None:
+    epochs, scores = curve["epoch"], curve["map"]
+    if state == "complete":
+        panel.plot(epochs, scores, color=colour, linewidth=2.6 if winner else 0.8, alpha=1 if winner else 0.6)
+        return
+    dashes, end, shade = ((0, (3, 1.5)), "|", style.GREY) if state == "pruned" else (":", "x", style.BLACK)
+    panel.plot(epochs, scores, color=shade, linestyle=dashes, linewidth=0.9)
+    scored = scores.notna()
+    if scored.any():
+        panel.plot(epochs[scored].iloc[-1], scores[scored].iloc[-1], end, color=shade, markersize=6)
+    else:  # it never had a score: say so at the bottom, where it stopped
+        panel.plot(epochs.iloc[-1], 0.03, end, color=shade, markersize=6, transform=panel.get_xaxis_transform())

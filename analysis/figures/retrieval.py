@@ -1,0 +1,86 @@
+"""Retrieval quality beyond one number: precision and recall by Hamming radius, and precision of the first n."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas, method_curves
+from analysis.figures.method_curves import Curves
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.figures.wording import listed
+from analysis.names import label
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """Both figures of a data set."""
+    return [precision_recall(view), precision_at_n(view)]
+
+
+def precision_recall(view: DatasetView) -> StudyFigure:
+    """Precision against recall, a point a Hamming radius, for every method with codes."""
+    key, title = "precision-recall", "Precision and recall by Hamming radius"
+    found = method_curves.collect(view, "recall_by_radius", "precision_by_radius")
+    if not found:
+        return nothing_to_draw(key, title, "no replicate or baseline with codes was evaluated")
+    bits = method_curves.reference(view, found)
+    return StudyFigure(key, title, _recall_sentence(found[bits], bits), lambda: _draw_precision_recall(found))
+
+
+def _recall_sentence(curves: Curves, bits: int) -> str:
+    at_half = {method: float(np.interp(0.5, *curve)) for method, curve in curves.items()}
+    ours = [method for method in at_half if method in style.FILTERS]
+    others = [method for method in at_half if method not in style.FILTERS]
+    best = [max(group, key=lambda method: at_half[method]) for group in (ours, others) if group]
+    found = " against ".join(f"{at_half[method]:.2f} with {label(method)}" for method in best)
+    return (
+        f"Each point is a radius, from 0 at the left: further out finds more and is less precise. Where half of the "
+        f"relevant items are found, precision at {bits} bits is {found}. An empty ball counts as precision 0."
+    )
+
+
+def _draw_precision_recall(found: dict[int, Curves]) -> Figure:
+    grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
+    for panel, curves in zip(grid.panels, found.values(), strict=True):
+        method_curves.plot(panel, curves)
+        panel.set_xlim(0, 1)
+        panel.set_ylim(0, 1.02)
+    grid.label("recall", "precision")
+    grid.legend(*method_curves.legend_of(found))
+    return grid.figure
+
+
+def precision_at_n(view: DatasetView) -> StudyFigure:
+    """Precision of the first n items, for every method."""
+    key, title = "precision-at-n", "Precision of the first n items"
+    found = method_curves.collect(view, "cutoffs", "precision_at_n")
+    if not found:
+        return nothing_to_draw(key, title, "no replicate or baseline was evaluated")
+    bits = method_curves.reference(view, found)
+    return StudyFigure(key, title, _precision_sentence(found[bits], bits), lambda: _draw_precision_at_n(found))
+
+
+def _precision_sentence(curves: Curves, bits: int) -> str:
+    cutoffs = next(iter(curves.values()))[0]
+    parts = []
+    for at in sorted({int(np.argmin(abs(cutoffs - 10))), int(np.argmin(abs(cutoffs - 100)))}):
+        best = max(curves, key=lambda method: curves[method][1][at])
+        parts.append(f"{label(best)} leads among the first {cutoffs[at]:.0f} ({curves[best][1][at]:.3f})")
+    base = float(np.mean([precision[-1] for _, precision in curves.values()]))
+    return (
+        f"At {bits} bits {listed(parts)}; every curve ends at {base:.3f}, the share of the whole database that is "
+        f"relevant to a query."
+    )
+
+
+def _draw_precision_at_n(found: dict[int, Curves]) -> Figure:
+    grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
+    for panel, curves in zip(grid.panels, found.values(), strict=True):
+        method_curves.plot(panel, curves)
+        canvas.log_axis(panel)
+        panel.set_ylim(0, 1.02)
+    grid.label("n", "precision of the first n")
+    grid.legend(*method_curves.legend_of(found))
+    return grid.figure

@@ -1,0 +1,218 @@
+"""Where the search looked and what it found: a slice a hyperparameter, and all of them in parallel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.figures.wording import counted, hyperparameter, listed
+from analysis.names import in_order, label
+from study.dimensions import Dimension, Value
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """Both figures of a data set."""
+    return [slices(view), parallel_coordinates(view)]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A sampled hyperparameter over all filters: the range they share, its scale, or its choices in order."""
+
+    name: str
+    low: float
+    high: float
+    log: bool
+    choices: tuple[Value, ...]
+    filters: frozenset[str]  #: those whose cells sample it
+
+    def positions(self, trials: pd.DataFrame) -> np.ndarray:
+        """The values of trials as numbers on the axis: themselves, or the place of a choice.
+
+        NaN where a filter does not sample it, though it may have a fixed value or a default.
+        """
+        values = trials[self.name].where(trials["filter"].isin(self.filters))
+        if not self.choices:
+            return values.to_numpy(float)
+        places = {str(choice): float(place) for place, choice in enumerate(self.choices)}
+        known = values.map(lambda value: places.get(_text(value), np.nan))
+        return known.to_numpy(float)
+
+    def fractions(self, trials: pd.DataFrame) -> np.ndarray:
+        """The same from 0 at the low end to 1 at the high one."""
+        positions, low, high = self.positions(trials), self.low, self.high
+        if self.log:
+            positions, low, high = np.log(positions), np.log(low), np.log(high)
+        return (positions - low) / (high - low) if high > low else np.where(np.isnan(positions), np.nan, 0.5)
+
+
+_PRUNED: dict[str, Any] = {
+    "marker": "o", "linestyle": "", "markersize": 3.2, "markerfacecolor": "none", "color": style.GREY,
+    "markeredgewidth": 0.6, "alpha": 0.6,
+}  # fmt: skip
+
+
+def _text(value: object) -> str:
+    """A choice as the spec has it: a CSV file turns 256 into 256.0 where other rows are empty."""
+    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+
+
+def axes_of(view: DatasetView) -> list[Axis]:
+    """Every hyperparameter that was sampled for at least one filter, in the order of the spec."""
+    found: dict[str, dict[str, Dimension]] = {}
+    for one in view.filters:
+        for name, dimension in view.study.spec.space_for(one).items():
+            found.setdefault(name, {})[one] = dimension
+    return [_axis(name, found[name]) for name in view.study.spec.space if name in found]
+
+
+def _axis(name: str, of_filter: dict[str, Dimension]) -> Axis:
+    dimensions, filters = of_filter.values(), frozenset(of_filter)
+    choices = tuple(dict.fromkeys(choice for one in dimensions for choice in one.choices or []))
+    if choices:
+        return Axis(name, 0.0, len(choices) - 1.0, False, choices, filters)
+    low, high = min(one.low or 0.0 for one in dimensions), max(one.high or 0.0 for one in dimensions)
+    return Axis(name, low, high, any(one.log for one in dimensions) and low > 0, (), filters)
+
+
+def slices(view: DatasetView) -> StudyFigure:
+    """A panel a hyperparameter: each complete trial by its value and how far it is below the best of its cell."""
+    key, title = "slices", "Slices of the search"
+    axes = axes_of(view)
+    if not axes:
+        return nothing_to_draw(key, title, "the study sampled no hyperparameter")
+    if view.complete.empty:
+        return nothing_to_draw(key, title, "no search trial is complete")
+    return StudyFigure(key, title, _slices_sentence(view, axes), lambda: _draw_slices(view, axes))
+
+
+def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
+    trends = {}
+    for axis in axes:
+        positions = pd.Series(axis.positions(view.complete), index=view.complete.index)
+        correlation = positions.corr(view.complete["shortfall"], method="spearman")
+        if np.isfinite(correlation):
+            trends[axis.name] = float(correlation)
+    strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
+    told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
+    pruned = len(view.pruned)
+    most = f" The score of complete trials follows {told} most." if strongest else ""
+    return (
+        f"{counted(len(view.complete), 'complete trial')} of all cells and, hollow, {pruned} that were pruned, each by "
+        f"its distance from the best trial of its cell; 0 is the winner.{most} Points pile up where the sampler "
+        f"expected more."
+    )
+
+
+def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
+    complete = view.complete
+    grid = canvas.facets([hyperparameter(axis.name) for axis in axes], height=1.75, sharey=True)
+    jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(complete))
+    for panel, axis in zip(grid.panels, axes, strict=True):
+        panel.plot(axis.positions(view.pruned), view.pruned["shortfall"], **_PRUNED)
+        positions = axis.positions(complete) + (jitter if axis.choices else 0)
+        for one in in_order(complete["filter"].unique()):
+            of_filter = (complete["filter"] == one).to_numpy()
+            look = style.look(one)
+            panel.plot(
+                positions[of_filter], complete["shortfall"].to_numpy()[of_filter], look.marker, color=look.colour,
+                markersize=3.6, alpha=0.6, markeredgewidth=0,
+            )  # fmt: skip
+        _scale(panel, axis)
+    grid.label("", "below cell's best")
+    filters = in_order(complete["filter"].unique())
+    dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in filters]
+    handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in filters]
+    if len(view.pruned):
+        handles, labels = [*handles, Line2D([], [], **_PRUNED)], [*labels, "pruned"]
+    grid.legend(handles, labels)
+    return grid.figure
+
+
+def _scale(panel: Axes, axis: Axis) -> None:
+    if axis.choices:
+        panel.set_xticks(range(len(axis.choices)), [str(choice) for choice in axis.choices])
+        panel.set_xlim(-0.5, len(axis.choices) - 0.5)
+    elif axis.log:
+        canvas.log_axis(panel)
+
+
+def parallel_coordinates(view: DatasetView) -> StudyFigure:
+    """A line a trial across all hyperparameters; the winner of each cell in its filter's colour."""
+    key, title = "parallel-coordinates", "All hyperparameters of every trial"
+    axes = axes_of(view)
+    if len(axes) < 2:
+        return nothing_to_draw(key, title, "the study sampled fewer than two hyperparameters")
+    if view.complete.empty:
+        return nothing_to_draw(key, title, "no search trial is complete")
+    return StudyFigure(key, title, _parallel_sentence(view, axes), lambda: _draw_parallel(view, axes))
+
+
+def _parallel_sentence(view: DatasetView, axes: list[Axis]) -> str:
+    spreads = {}
+    for axis in axes:
+        winners, trials = axis.fractions(view.winners), axis.fractions(view.complete)
+        if np.isfinite(winners).sum() >= 3 and np.nanstd(trials) > 0:
+            spreads[axis.name] = float(np.nanstd(winners) / np.nanstd(trials))
+    closest = ""
+    if spreads:
+        name = min(spreads, key=lambda one: spreads[one])
+        closest = (
+            f" The winners agree most on {hyperparameter(name)}, where they spread {spreads[name]:.0%} as far as all "
+            f"trials."
+        )
+    return (
+        f"Grey: {counted(len(view.complete), 'complete trial')}; in colour: the winner of each of "
+        f"{counted(len(view.winners), 'cell')}.{closest}"
+    )
+
+
+def _draw_parallel(view: DatasetView, axes: list[Axis]) -> Figure:
+    figure, panel = canvas.single(4.4)
+    columns = range(len(axes) + 1)
+    shortfall = view.complete["shortfall"]
+    lowest = float(shortfall.quantile(0.05)) or -1.0  # a few failures must not press all others together
+
+    def heights(trials: pd.DataFrame) -> np.ndarray:
+        scores = np.clip(1 - trials["shortfall"].to_numpy(float) / lowest, 0, 1)
+        return np.column_stack([*(axis.fractions(trials) for axis in axes), scores])
+
+    for row in heights(view.complete):
+        panel.plot(columns, row, color=style.PALE_GREY, linewidth=0.5, alpha=0.5, zorder=1)
+    winners = in_order(view.winners["filter"].unique())
+    for one in winners:
+        look = style.look(one)
+        for row in heights(view.winners[view.winners["filter"] == one]):
+            panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=3.5), alpha=0.9, zorder=3)
+    for column, axis in enumerate(axes):
+        low, high = _ends(axis)
+        panel.text(column, -0.035, low, ha="center", va="top", fontsize=7.5)
+        panel.text(column, 1.035, high, ha="center", va="bottom", fontsize=7.5)
+    panel.text(len(axes), -0.035, f"≤ {lowest:.2g}", ha="center", va="top", fontsize=7.5)
+    panel.text(len(axes), 1.035, "best", ha="center", va="bottom", fontsize=7.5)
+    panel.set_xticks(columns, [*(hyperparameter(axis.name) for axis in axes), "mAP below\ncell's best"])
+    panel.tick_params(axis="x", rotation=40, pad=12, length=0)
+    for tick in panel.get_xticklabels():
+        tick.set(ha="right", rotation_mode="anchor")
+    panel.set_yticks([])
+    panel.set_ylim(-0.02, 1.02)
+    panel.spines["left"].set_visible(False)
+    panel.spines["bottom"].set_visible(False)
+    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in winners], [label(one) for one in winners])
+    return figure
+
+
+def _ends(axis: Axis) -> tuple[str, str]:
+    if axis.choices:
+        return str(axis.choices[0]), str(axis.choices[-1])
+    return f"{axis.low:g}", f"{axis.high:g}"

@@ -1,0 +1,133 @@
+"""mAP against filter order and against kNN size: two of the paper's figures, from the trials of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.paper_readings import ORDER, SCALE, THRESHOLD, paper_scale, readings
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.figures.wording import counted, hyperparameter, listed
+from analysis.names import label
+
+#: More different values than this are put into bins before they are averaged.
+MOST_VALUES = 9
+BINS = 6
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """Both figures of a data set."""
+    return [
+        _sweep(view, "map-by-filter-order", "filter_order", _paper_orders),
+        _sweep(view, "map-by-knn-size", "knn_size", _paper_thresholds),
+    ]
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """The complete trials of one filter: ``value``, ``map``, ``bits``, and ``level``, its `map` with the effect of the
+    code length taken out; `middles`: the median ``level`` of each value or bin of values."""
+
+    trials: pd.DataFrame
+    middles: pd.DataFrame
+
+    @property
+    def best(self) -> tuple[float, float]:
+        row = self.middles.iloc[int(self.middles["level"].argmax())]
+        return float(row["value"]), float(row["level"])
+
+    @property
+    def spread(self) -> float:
+        return float(self.middles["level"].max() - self.middles["level"].min())
+
+
+def _sweep(view: DatasetView, key: str, name: str, paper: Callable[[Axes, str, bool], None]) -> StudyFigure:
+    title = f"mAP against {hyperparameter(name)}"
+    varied = [one for one in view.filters if name in view.study.spec.space_for(one)]
+    if not varied:
+        return nothing_to_draw(key, title, f"the study did not vary the {hyperparameter(name)}")
+    found = {one: sweep for one in varied if (sweep := _collect(view.complete, one, name)) is not None}
+    if not found:
+        return nothing_to_draw(key, title, "no filter has complete trials at two values of it")
+    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(found, name, view.bits, paper))
+
+
+def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:
+    trials = complete[(complete["filter"] == filter_name) & complete[name].notna()]
+    if trials[name].nunique() < 2:
+        return None
+    of_cell, of_all = trials.groupby("bits")["map"].transform("median"), trials["map"].median()
+    trials = trials.assign(value=trials[name].astype(float), level=trials["map"] - of_cell + of_all)
+    groups = trials["value"]
+    if groups.nunique() > MOST_VALUES:
+        groups = pd.qcut(groups, BINS, duplicates="drop", labels=False)
+    return _Sweep(trials, trials.groupby(groups.to_numpy())[["value", "level"]].median())
+
+
+def _sentence(found: dict[str, _Sweep], name: str) -> str:
+    most = max(found, key=lambda one: found[one].spread)
+    what = hyperparameter(name)
+    peaks = [f"{sweep.best[0]:.3g} for {label(one)}" for one, sweep in found.items()]
+    trials = sum(len(sweep.trials) for sweep in found.values())
+    scale = "right-hand scale"
+    if name == "knn_size":
+        scale += "; on top the similarity threshold that its graphs have instead, denser to the right"
+    return (
+        f"The median trial is best at a {what} of {listed(peaks)}; it matters most to {label(most)}, whose medians lie "
+        f"{found[most].spread:.3f} apart. {counted(trials, 'complete trial')} of the search, in which the other "
+        f"hyperparameters vary too; the line is free of the effect of the code length. Dashed: the paper's reading in "
+        f"its own metric ({scale})."
+    )
+
+
+def _draw(found: dict[str, _Sweep], name: str, bits: list[int], paper: Callable[[Axes, str, bool], None]) -> Figure:
+    grid = canvas.facets([label(one) for one in found], height=2.4, sharey=True)
+    markers = dict(zip(bits, style.BIT_MARKERS * len(bits), strict=False))
+    for number, (panel, (one, sweep)) in enumerate(zip(grid.panels, found.items(), strict=True)):
+        look = style.look(one)
+        for length, trials in sweep.trials.groupby("bits"):
+            panel.plot(
+                trials["value"], trials["map"], markers[int(str(length))], color=look.colour, alpha=0.45, markersize=4,
+                markeredgewidth=0,
+            )  # fmt: skip
+        panel.plot(sweep.middles["value"], sweep.middles["level"], color=look.colour, linewidth=2)
+        right = number % 2 == 1 or number == len(found) - 1
+        paper(panel, one, right)
+        canvas.whole_numbers(panel)
+    grid.label(hyperparameter(name), "validation mAP")
+    dots = [style.Look(style.GREY, markers[length], "") for length in bits]
+    lines = [style.Look(style.GREY, ""), style.Look(style.GREY, "", style.PAPER_LINE)]
+    samples = [canvas.handle(one) for one in [*dots, *lines]]
+    grid.legend(samples, [*(f"{length} bits" for length in bits), "median of trials", SCALE])
+    return grid.figure
+
+
+def _paper_orders(panel: Axes, filter_name: str, scale_shown: bool) -> None:
+    reading = readings(ORDER).get(filter_name)
+    if reading is None:
+        return
+    other = panel.twinx()
+    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1)
+    paper_scale(other, ORDER, scale_shown)
+
+
+def _paper_thresholds(panel: Axes, filter_name: str, scale_shown: bool) -> None:
+    """The paper's graph keeps pairs above a similarity threshold: the higher, the sparser, so its axis runs down."""
+    reading = readings(THRESHOLD).get(filter_name)
+    if reading is None:
+        return
+    scale = panel.twinx()
+    paper_scale(scale, THRESHOLD, scale_shown)
+    other = scale.twiny()
+    other.grid(visible=False)
+    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1)
+    other.invert_xaxis()
+    other.tick_params(axis="x", colors=style.GREY, labelsize=7)
+    other.set_xlabel("threshold τ", color=style.GREY, fontsize=7.5)

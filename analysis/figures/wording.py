@@ -1,0 +1,33 @@
+"""Words that figures share: names of hyperparameters, and small pieces of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+HYPERPARAMETERS: dict[str, str] = {
+    "filter_order": "filter order",
+    "knn_size": "kNN size",
+    "ae_width": "AE width",
+    "edge_power": "edge power",
+    "lambda_rec": "λ rec",
+    "lambda_sim": "λ sim",
+    "lambda_quant": "λ quant",
+    "lambda_bal": "λ bal",
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+}
+
+
+def hyperparameter(name: str) -> str:
+    """A hyperparameter as figures call it."""
+    return HYPERPARAMETERS.get(name, name)
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 trial``, ``12 trials``."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

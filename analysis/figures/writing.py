@@ -1,0 +1,78 @@
+"""Figures as files: ``figures/<data set>/<key>.svg`` and ``.png`` in the run directory."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+from analysis import style
+from analysis.figures.catalogue import dataset_figures
+from analysis.figures.study_figure import StudyFigure
+from analysis.study_records import StudyRecords
+from hasher.files import write_atomically
+
+#: Dots an inch of the PNG files.
+RESOLUTION = 160
+
+
+@dataclass(frozen=True)
+class Files:
+    """A drawn figure on disk; its size in inches."""
+
+    svg: Path
+    png: Path
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class WrittenFigure:
+    """A figure and its files; None where there was nothing to draw."""
+
+    figure: StudyFigure
+    files: Files | None
+
+
+#: Figures of each section.
+Sections = dict[str, list[WrittenFigure]]
+
+
+def write_dataset_figures(study: StudyRecords, dataset: str) -> Sections:
+    """Draw every figure of a data set, each once, and write it in both formats; by section of the report.
+
+    Files of an earlier run whose figure has nothing to draw any more are removed.
+    """
+    folder = study.run.path / "figures" / dataset
+    return {
+        section: [write_figure(figure, folder) for figure in figures]
+        for section, figures in dataset_figures(study, dataset).items()
+    }
+
+
+def write_figures(study: StudyRecords) -> list[Path]:
+    """Draw every figure of every data set of a study; the files written."""
+    sections = [found for dataset in study.datasets for found in write_dataset_figures(study, dataset).values()]
+    files = [one.files for figures in sections for one in figures if one.files is not None]
+    return [path for one in files for path in (one.svg, one.png)]
+
+
+def write_figure(figure: StudyFigure, folder: Path) -> WrittenFigure:
+    """Draw one figure into `folder`."""
+    svg, png = folder / f"{figure.key}.svg", folder / f"{figure.key}.png"
+    if figure.drawing is None:
+        svg.unlink(missing_ok=True)
+        png.unlink(missing_ok=True)
+        return WrittenFigure(figure, None)
+    drawn = figure.draw()
+    raster, vector = io.BytesIO(), io.BytesIO()
+    with matplotlib.rc_context(style.SETTINGS):
+        drawn.savefig(raster, format="png", dpi=RESOLUTION, metadata={"Software": None})
+        drawn.set_layout_engine("none")  # the first format has found the layout, which takes most of the time
+        drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+    write_atomically(png, raster.getvalue())
+    write_atomically(svg, vector.getvalue())
+    width, height = drawn.get_size_inches()
+    return WrittenFigure(figure, Files(svg, png, float(width), float(height)))

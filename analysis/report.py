@@ -1,0 +1,123 @@
+"""The report of a study: one HTML file that needs no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import report_facts
+from analysis.figures import WrittenFigure, write_dataset_figures
+from analysis.names import dataset_label
+from analysis.study_records import StudyRecords
+from hasher.files import write_atomically
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+#: Larger SVG files give way to the PNG of the same figure.
+LARGEST_SVG = 160_000
+#: CSS pixels an inch.
+PIXELS = 96
+
+SECTION_TITLES = {
+    "run": "What was run",
+    "data": "On what",
+    "results": "Results",
+    "paper": "Against the paper",
+    "hyperparameters": "What matters among the hyperparameters",
+    "cost": "What it cost",
+    "reproduce": "How to reproduce it",
+}
+
+INTRODUCTIONS = {
+    "results": "mAP is the mean average precision over the whole database, as its expectation over all orders of items "
+    "at equal Hamming distance. It was measured on test queries that neither training nor the search has seen.",
+    "paper": "The paper's numbers come from its released code, whose metric counts nearly every item as relevant where "
+    "labels are integers. They are shown beside ours to be compared in shape, not in height.",
+    "hyperparameters": "All of this is from the search, scored on validation queries; nothing here has seen a test "
+    "query.",
+    "cost": "Device-seconds are the seconds a run took times the devices it held: GPUs where it had any, otherwise CPU "
+    "cores.",
+}
+
+
+@dataclass(frozen=True)
+class _Image:
+    """A figure as the template shows it; `image` is a data URI, None where there was nothing to draw."""
+
+    key: str
+    title: str
+    sentence: str
+    alt: str
+    image: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Part:
+    """All that is shown of one data set, tables and figures by section."""
+
+    dataset: str
+    label: str
+    headline: str
+    tables: dict[str, list[Markup]]
+    figures: dict[str, list[_Image]]
+
+
+def write_report(study: StudyRecords) -> Path:
+    """Draw every figure of a study and write ``report.html`` into its run directory; returns its path."""
+    path = study.run.path / "report.html"
+    write_atomically(path, _render(study, [_part(study, dataset) for dataset in study.datasets]))
+    return path
+
+
+def _render(study: StudyRecords, parts: list[_Part]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        css=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        parts=parts,
+        section_titles=SECTION_TITLES,
+        introductions=INTRODUCTIONS,
+        plan=report_facts.plan_in_words(study.spec),
+        counts=report_facts.run_counts(study),
+        sampled=report_facts.sampled(study.spec),
+        fixed=report_facts.fixed(study.spec),
+        data=report_facts.data_sets(study),
+        origin=report_facts.origin(study),
+        commits=report_facts.commits(study),
+        commands=report_facts.commands(study),
+    )
+
+
+def _part(study: StudyRecords, dataset: str) -> _Part:
+    name = dataset_label(dataset)
+    figures = {
+        section: [_image(one, name) for one in written]
+        for section, written in write_dataset_figures(study, dataset).items()
+    }
+    headline = figures["results"][0].sentence
+    return _Part(dataset, name, headline, _tables(study, dataset), figures)
+
+
+def _tables(study: StudyRecords, dataset: str) -> dict[str, list[Markup]]:
+    return {"results": [], "paper": [], "hyperparameters": [], "cost": []}
+
+
+def _image(written: WrittenFigure, dataset: str) -> _Image:
+    figure, files = written.figure, written.files
+    alt = f"Figure: {figure.title}, {dataset}. The caption says what it shows."
+    if files is None:
+        return _Image(figure.key, figure.title, figure.sentence, alt, None, 0, 0)
+    small = files.svg.stat().st_size <= LARGEST_SVG
+    kind, content = ("svg+xml", files.svg.read_bytes()) if small else ("png", files.png.read_bytes())
+    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    width, height = round(files.width * PIXELS), round(files.height * PIXELS)
+    return _Image(figure.key, figure.title, figure.sentence, alt, uri, width, height)

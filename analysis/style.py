@@ -1,0 +1,89 @@
+"""How filters, baselines and states look in every figure: one colour and one marker each, the same everywhere.
+
+Colours are those of Okabe & Ito (2008), which people with any common colour blindness can tell apart. A marker always
+goes with a colour, so that figures can be read in grey. Solid lines are measured here; dashed lines are the paper's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY, PALE_GREY = "#6b6b6b", "#c4c4c4"
+
+#: Perceptually uniform, and monotonic in lightness.
+SEQUENTIAL = "cividis"
+#: Diverging around 0, safe for the colour-blind.
+DIVERGING = "PuOr"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker and line of one method."""
+
+    colour: str
+    marker: str
+    line: Any = "-"
+
+    def line_style(self, **changes: Any) -> dict[str, Any]:
+        """Arguments for `Axes.plot`; `changes` replace some."""
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.line, **changes}
+
+
+FILTERS: dict[str, Look] = {
+    "none": Look(BLACK, "o"),
+    "gcn": Look(ORANGE, "s"),
+    "chebyshev": Look(BLUE, "^"),
+    "lanczos": Look(GREEN, "D"),
+    "spline": Look(VERMILION, "v"),
+    "fourier": Look(PURPLE, "P"),
+}
+
+#: Baselines stay in grey: they are what the coloured lines are read against.
+BASELINES: dict[str, Look] = {
+    "float_cosine": Look(GREY, ".", (0, (1, 1))),
+    "itq": Look(GREY, "*", (0, (4, 1, 1, 1))),
+    "pca_sign": Look(GREY, "x", (0, (4, 1, 1, 1, 1, 1))),
+    "lsh": Look(GREY, "+", (0, (6, 2))),
+}
+
+#: Code lengths, where one panel shows several.
+BIT_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+PAPER_LINE = (0, (5, 2))
+
+
+def look(method: str) -> Look:
+    """The look of a filter or baseline by its name in the records."""
+    return FILTERS.get(method) or BASELINES.get(method) or Look(SKY_BLUE, "h")
+
+
+#: matplotlib settings all figures are made with (`matplotlib.rc_context`); never set for the whole process.
+SETTINGS: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "analysis",  # the same figure twice is the same file
+}
