@@ -139,9 +139,9 @@ def _driver_facts() -> dict[str, Any]:
 
 @contextmanager
 def _tune_settings() -> Iterator[None]:
-    """Tune's loggers write three files a trial that nothing here reads, and its snapshots of the experiment would
-    only serve `Tuner.restore`."""
-    ours = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600"}
+    """Tune's loggers write three files a trial that nothing here reads, its snapshots of the experiment would only
+    serve `Tuner.restore`, and `verbose=0` keeps its newer console output from nothing."""
+    ours = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0"}
     added = {key: value for key, value in ours.items() if key not in os.environ}
     os.environ.update(added)
     level = logging.getLogger("ray.tune").level

@@ -49,7 +49,7 @@ def standing(spec: StudySpec, finished: FinishedRuns) -> Standing:
         done=sum(task in finished for task in tasks),
         states=Counter(finished[task].state for task in tasks if task in finished),
         impossible=len(impossible),
-        seconds_left=sum(mean(seconds) for seconds in known if seconds) if took else None,
+        seconds_left=sum(mean(seconds) for seconds in known if seconds) if finished else None,
     )
 
 

@@ -139,7 +139,7 @@ class BaselineWork:
         if found is None:
             return Step("complete", outcome | {"note": f"{cell.filter} has no {cell.bits}-bit code on this data"})
         outcome |= _scores(found.retrieval) | {"map_released": found.map_released}
-        return Step("complete", outcome, evaluation=_arrays(found.retrieval, split, found.codes))
+        return Step("complete", outcome, evaluation=_arrays(found.retrieval, split, found.database_codes))
 
     def state_dict(self) -> dict[str, Any]:
         return {}
