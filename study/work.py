@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from hasher.baselines import evaluate_baseline
+from hasher.baselines import evaluate_baseline, released_label_shift
 from hasher.data import EmbeddingSet, Split, Splits
 from hasher.encoding import encode
 from hasher.model import Encoder
@@ -185,7 +185,7 @@ def _test(
     encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
 ) -> tuple[Retrieval, Mapping[str, np.ndarray], float]:
     found, queries, database = _evaluate(encoder, dataset, split, k)
-    labels = dataset.labels
+    labels = dataset.labels + released_label_shift(dataset)
     released = released_map(queries, labels[split.queries], database, labels[split.database], k)
     return found, _arrays(found, split, database), released
 

@@ -1,0 +1,153 @@
+"""The ledger against a real Optuna storage: what survives a driver, and what a resumed study samples."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from hasher.errors import UserError
+from study.jobs import Job, Task, all_tasks, cells
+from study.ledger import Ledger
+from study.plan import Plan
+from study.sampling import open_storage
+from study.spec import StudySpec
+from study.state import read_finished, winner
+
+
+def score_of(job: Job) -> float:
+    """A made-up validation score: best at a learning rate of 0.01 and many neighbours."""
+    assert job.config is not None
+    return 0.5 - abs(job.config.learning_rate - 0.01) + job.config.knn_size / 100
+
+
+def finish(ledger: Ledger, job: Job, **outcome: Any) -> None:
+    ledger.finish(job.task, "complete", {"map": score_of(job), "chosen_epoch": 2, **outcome}, {"epoch": [1, 2]})
+
+
+def run_searches(ledger: Ledger, plan: Plan, count: int) -> list[Job]:
+    jobs: list[Job] = []
+    while len(jobs) < count and (task := plan.next_task()) is not None:
+        if task.kind != "search":
+            continue
+        job = ledger.begin(task)
+        finish(ledger, job)
+        plan.ended(task)
+        jobs.append(job)
+    return jobs
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> str:
+    return str(tmp_path / "journal.log")
+
+
+def test_a_reopened_ledger_knows_what_ended(tiny: StudySpec, journal: str) -> None:
+    first = Ledger(tiny, open_storage(journal))
+    run_searches(first, Plan(tiny, first.finished), 7)
+    again = Ledger(tiny, open_storage(journal))
+    assert again.finished == first.finished and len(again.finished) == 7
+    assert read_finished(tiny, open_storage(journal)) == first.finished
+
+
+@pytest.mark.parametrize("interrupt_after", [0, 2, 5])
+def test_interruption_changes_nothing_that_is_sampled(tiny: StudySpec, tmp_path: Path, interrupt_after: int) -> None:
+    """A driver that dies between two runs, with a run open, and one that does not, sample the same configurations."""
+    undisturbed = Ledger(tiny, open_storage(str(tmp_path / "a.log")))
+    expected = {job.task: job for job in run_searches(undisturbed, Plan(tiny, undisturbed.finished), 12)}
+
+    killed = Ledger(tiny, open_storage(str(tmp_path / "b.log")))
+    plan = Plan(tiny, killed.finished)
+    found = run_searches(killed, plan, interrupt_after)
+    task = plan.next_task()
+    assert task is not None
+    lost = killed.begin(task)  # and no word of it ever again
+
+    resumed = Ledger(tiny, open_storage(str(tmp_path / "b.log")))
+    assert lost.task not in resumed.finished
+    found += run_searches(resumed, Plan(tiny, resumed.finished), 12)
+    assert {job.task: job for job in found} == expected and len(found) == 12
+
+
+def test_nothing_is_left_running_and_interrupted_runs_do_not_count(tiny: StudySpec, journal: str) -> None:
+    ledger = Ledger(tiny, open_storage(journal))
+    for task in all_tasks(tiny)[:2]:
+        ledger.begin(task)
+    assert ledger.abandon_open() == 2 and ledger.abandon_open() == 0
+    Ledger(tiny, open_storage(journal)).begin(all_tasks(tiny)[0])
+    reopened = Ledger(tiny, open_storage(journal))
+    trials = [trial for study in optuna.get_all_study_names(open_storage(journal))
+              for trial in optuna.load_study(study_name=study, storage=open_storage(journal)).trials]  # fmt: skip
+    assert {trial.state for trial in trials} == {TrialState.FAIL} and not reopened.finished
+    assert not list(reopened.runs())
+
+
+def test_a_replicate_takes_the_winners_configuration_and_epochs(tiny: StudySpec, journal: str) -> None:
+    ledger = Ledger(tiny, open_storage(journal))
+    cell = cells(tiny)[2]
+    jobs = []
+    for index in range(4):
+        jobs.append(ledger.begin(Task("search", cell, index)))
+        ledger.finish(jobs[-1].task, "complete", {"map": [0.1, 0.9, 0.3, 0.2][index], "chosen_epoch": index + 1}, {})
+    replicate = ledger.begin(Task("replicate", cell, 1))
+    assert jobs[1].config is not None
+    assert replicate.config == jobs[1].config.model_copy(update={"epochs": 2})
+    assert replicate.seed not in [job.seed for job in jobs]
+
+
+def test_states_are_stored_as_they_are(tiny: StudySpec, journal: str) -> None:
+    ledger = Ledger(tiny, open_storage(journal))
+    cell = cells(tiny)[0]
+    for index, state in enumerate(("complete", "pruned", "diverged", "failed")):
+        job = ledger.begin(Task("search", cell, index))
+        ledger.report(job.task, 1, 0.5)
+        ledger.finish(job.task, state, {"map": None if state == "failed" else 0.5, "chosen_epoch": 1}, {})  # type: ignore[arg-type]
+    stored = optuna.load_study(study_name="tiny/blobs/none/8", storage=open_storage(journal)).trials
+    assert [trial.state.name for trial in stored] == ["COMPLETE", "PRUNED", "FAIL", "FAIL"]
+    assert [run.state for run in ledger.runs()] == ["complete", "pruned", "diverged", "failed"]
+    assert winner(tiny, ledger.finished, cell) == ledger.finished[Task("search", cell, 0)]
+
+
+def test_another_study_of_the_same_name_in_the_storage_is_refused(tiny: StudySpec, journal: str) -> None:
+    Ledger(tiny, open_storage(journal))
+    with pytest.raises(UserError, match="another study named tiny/"):
+        Ledger(tiny.model_copy(update={"epochs": 5}), open_storage(journal))
+
+
+def test_a_study_of_the_opposite_direction_is_refused(tiny: StudySpec, journal: str) -> None:
+    optuna.create_study(study_name="tiny/blobs/none/8", storage=open_storage(journal), direction="minimize")
+    with pytest.raises(UserError, match="another study named tiny/blobs/none/8"):
+        Ledger(tiny, open_storage(journal))
+
+
+def test_a_database_serves_as_storage(tiny: StudySpec, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    ledger = Ledger(tiny, open_storage(url))
+    run_searches(ledger, Plan(tiny, ledger.finished), 3)
+    assert Ledger(tiny, open_storage(url)).finished == ledger.finished
+
+
+def test_a_grid_visits_every_point_as_often_as_asked(tiny: StudySpec, journal: str) -> None:
+    space = {
+        "filter_order": {"type": "int", "low": 1, "high": 3},
+        "alpha": {"type": "categorical", "choices": [1.0, 2.0]},
+    }
+    grid = {"trials": None, "sampler": {"name": "grid", "repeats": 2}, "filters": ["chebyshev"], "space": space}
+    values = tiny.model_dump() | grid
+    spec = StudySpec.model_validate(values)
+    ledger = Ledger(spec, open_storage(journal))
+    jobs = run_searches(ledger, Plan(spec, ledger.finished), 99)
+    points = [(job.config.filter_order, job.config.alpha) for job in jobs if job.config]
+    assert sorted(points) == sorted([(order, alpha) for order in (1, 2, 3) for alpha in (1.0, 2.0)] * 2)
+    assert len({job.seed for job in jobs}) == len(jobs)
+
+
+def test_first_trials_come_first_and_leave_the_rest_to_the_sampler(tiny: StudySpec, journal: str) -> None:
+    spec = StudySpec.model_validate(tiny.model_dump() | {"first_trials": [{"learning_rate": 0.02, "filter_order": 2}]})
+    ledger = Ledger(spec, open_storage(journal))
+    jobs = run_searches(ledger, Plan(spec, ledger.finished), 6)
+    for job in jobs:
+        assert job.config is not None
+        assert (job.config.learning_rate == 0.02) == (job.task.index == 0)
+    assert [job.config.filter_order for job in jobs[:3] if job.config] == [None, None, 2]

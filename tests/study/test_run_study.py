@@ -1,0 +1,245 @@
+"""Whole studies on a Ray of their own: what comes out, and what survives faults, signals and a killed driver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+import run_study as command
+from hasher.errors import UserError
+from hasher.model_file import load_hasher
+from study.jobs import Cell, Task, all_tasks
+from study.run_directory import RunDirectory
+from study.runner import StudyResult
+from study.sampling import open_storage
+from study.spec import StudySpec
+from tests.study.conftest import run_tiny
+from tests.study.faulty import FaultyTrainable
+
+ROOT = Path(__file__).parents[2]
+#: Columns that may differ between two runs of the same study.
+TIMES = ["started", "seconds", "device_seconds", "optuna_trial"]
+
+
+def identities(records: pd.DataFrame) -> Counter[tuple[object, ...]]:
+    return Counter(records[["dataset", "filter", "bits", "kind", "index"]].itertuples(index=False, name=None))
+
+
+def planned(spec: StudySpec) -> Counter[tuple[object, ...]]:
+    return Counter((t.cell.dataset, t.cell.filter, t.cell.bits, t.kind, t.index) for t in all_tasks(spec))
+
+
+def stored_states(run: RunDirectory) -> Counter[TrialState]:
+    storage = open_storage(str(run.journal))
+    return Counter(trial.state for study in optuna.get_all_study_summaries(storage)
+                   for trial in optuna.load_study(study_name=study.study_name, storage=storage).trials)  # fmt: skip
+
+
+def test_every_planned_run_has_one_row(finished: StudyResult, tiny: StudySpec) -> None:
+    records = pd.read_csv(finished.run.records)
+    assert identities(records) == planned(tiny)
+    assert set(records.state) <= {"complete", "pruned"} and finished.standing.left == 0
+    assert not finished.run.ray.exists()
+
+
+def test_rows_hold_what_a_reader_needs(finished: StudyResult) -> None:
+    records = pd.read_csv(finished.run.records)
+    tests = records[records.scored_on == "test"]
+    assert set(tests.kind) == {"replicate", "baseline"}
+    assert tests[tests["filter"] != "float_cosine"].map_released.notna().all()
+    assert records[records.kind == "search"].map_released.isna().all()
+    for column in ("seed", "seconds", "device_seconds", "started", "host", "versions", "commit", "data_fingerprint"):
+        assert records[column].notna().all(), column
+    hashers = records[records.kind != "baseline"]
+    for column in ("ae_width", "knn_size", "learning_rate", "batch_size", "alpha", "lambda_rec", "epochs"):
+        assert hashers[column].notna().all(), column
+    assert records.map.between(0, 1).all()
+
+
+def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
+    records, curves = pd.read_csv(finished.run.records), pd.read_csv(finished.run.curves)
+    keys = ["filter", "kind", "index"]
+    lengths = curves.groupby(keys).epoch.agg(["count", "max"])
+    for row in records[records.kind != "baseline"].itertuples():
+        assert tuple(lengths.loc[(row.filter, row.kind, row.index)]) == (row.epochs, row.epochs)
+    search = curves[curves.kind == "search"]
+    best = search.groupby(keys).map.max()
+    for row in records[records.kind == "search"].itertuples():
+        assert best.loc[(row.filter, row.kind, row.index)] == pytest.approx(row.map, rel=1e-5)
+
+
+def test_each_cell_leaves_the_first_seeds_model_and_every_evaluation(finished: StudyResult, tiny: StudySpec) -> None:
+    records = pd.read_csv(finished.run.records)
+    for name in tiny.filters:
+        saved = load_hasher(finished.run.model(Cell("blobs", name, 8)))
+        row = records.query("filter == @name and kind == 'replicate' and index == 0").iloc[0]
+        assert saved.about["seed"] == row.seed and saved.about["map"] == row.map
+    for row in records[records.kind == "replicate"].itertuples():
+        path = finished.run.evaluation(Task("replicate", Cell("blobs", row.filter, 8), row.index))
+        with np.load(path, allow_pickle=False) as arrays:
+            assert arrays["average_precision"].mean() == pytest.approx(row.map, abs=1e-12)
+
+
+def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> None:
+    records = pd.read_csv(finished.run.records)
+    for name, rows in records.groupby("filter"):
+        search = rows[(rows.kind == "search") & (rows.state == "complete")]
+        if len(search):
+            best = search.loc[search.map.idxmax()]
+            for row in rows[rows.kind == "replicate"].itertuples():
+                assert (row.learning_rate, row.knn_size, row.epochs) == (
+                    best.learning_rate, best.knn_size, best.chosen_epoch,
+                ), name  # fmt: skip
+
+
+def test_the_same_spec_and_seed_give_the_same_records(finished: StudyResult, tiny: StudySpec, tmp_path: Path) -> None:
+    again = run_tiny(tiny, tmp_path, max_concurrent=1)
+    first, second = (pd.read_csv(r.run.records).drop(columns=TIMES) for r in (finished, again))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_faults_are_recorded_or_retried_and_the_study_completes(
+    tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTY_MARKERS", str(tmp_path))
+    result = run_tiny(tiny, tmp_path, FaultyTrainable)
+    records = result.records
+    assert identities(records) == planned(tiny)
+    faulty = records[(records["filter"] == "none") & (records.kind == "search")].set_index("index")
+    assert list(faulty.state.loc[[0, 1, 3]]) == ["failed", "diverged", "failed"]
+    assert faulty.state.loc[2] in ("complete", "pruned") and (tmp_path / "killed-once").exists()
+    assert faulty.error.loc[0] == "ZeroDivisionError: made to fail"
+    assert "loss is nan" in faulty.error.loc[1] and "worker was lost" in faulty.error.loc[3]
+    others = records[(records["filter"] != "none") & (records.kind == "search")]
+    assert set(others.state) <= {"complete", "pruned"}
+    assert TrialState.RUNNING not in stored_states(result.run)
+
+
+def start(space: Path, runs: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "run_study.py"), str(space), "--runs-dir", str(runs), *arguments],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+
+
+def finished_in(run: RunDirectory) -> int:
+    """Runs that the journal says have ended (counted as text, so that the journal is not touched)."""
+    return run.journal.read_text().count('"outcome"') if run.journal.exists() else 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path, end: signal.Signals) -> None:
+    space = tmp_path / "tiny.yaml"
+    changes = {"datasets": [str(blobs)], "trials": 8, "epochs": 60, "report_every": 20}
+    from tests.study.conftest import TINY
+
+    space.write_text(yaml.safe_dump({**TINY, **changes}))
+    run = RunDirectory(tmp_path / "runs" / "tiny")
+    driver = start(space, tmp_path / "runs")
+    deadline = time.monotonic() + 120
+    while finished_in(run) < 6:
+        assert driver.poll() is None and time.monotonic() < deadline, driver.communicate()[0]
+        time.sleep(0.05)
+    os.kill(driver.pid, end)
+    output, _ = driver.communicate(timeout=60)
+    storage = open_storage(str(run.journal))
+    before = {
+        (study.study_name, trial.number): trial.user_attrs["outcome"]
+        for study in optuna.get_all_study_summaries(storage)
+        for trial in optuna.load_study(study_name=study.study_name, storage=storage).trials
+        if trial.state.is_finished() and "outcome" in trial.user_attrs
+    }
+    assert len(before) >= 5
+    if end == signal.SIGINT:
+        assert driver.returncode == 1 and "same command goes on" in output
+        assert TrialState.RUNNING not in stored_states(run)
+    again = start(space, tmp_path / "runs")
+    output, _ = again.communicate(timeout=200)
+    assert again.returncode == 0, output
+    spec = run.read_spec()
+    assert spec is not None
+    records = pd.read_csv(run.records)
+    assert identities(records) == planned(spec)
+    assert TrialState.RUNNING not in stored_states(run)
+    kept = {(r.optuna_study, r.optuna_trial): r.started for r in records.itertuples()}
+    assert all(kept[key] == outcome["started"] for key, outcome in before.items())
+
+
+def test_a_finished_study_only_prints_its_tables(
+    finished: StudyResult, blobs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_ray(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("a finished study has no need of Ray")
+
+    monkeypatch.setattr("ray.init", no_ray)
+    before = finished.run.journal.read_bytes()
+    assert command.main([str(finished.run.spec), "--runs-dir", str(finished.run.path.parent)]) == 0
+    printed = capsys.readouterr().out
+    assert "chebyshev" in printed.lower() and "ITQ" in printed
+    assert finished.run.journal.read_bytes() == before
+
+
+def test_a_different_study_of_the_same_name_is_refused(
+    finished: StudyResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(finished.run.spec), "--runs-dir", str(finished.run.path.parent), "--trials", "9"]
+    assert command.main(arguments) == 2
+    assert "trials: 4 → 9" in capsys.readouterr().err
+
+
+def test_a_dry_run_counts_and_touches_nothing(
+    finished: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(finished.run.spec), "--runs-dir", str(tmp_path), "--dry-run"]) == 0
+    assert "0 of 24 runs done" in capsys.readouterr().out and not list(tmp_path.iterdir())
+    before = finished.run.journal.read_bytes()
+    assert command.main([str(finished.run.spec), "--runs-dir", str(finished.run.path.parent), "--dry-run"]) == 0
+    assert "24 of 24 runs done" in capsys.readouterr().out
+    assert finished.run.journal.read_bytes() == before
+
+
+def test_two_drivers_do_not_share_a_study(finished: StudyResult, tiny: StudySpec) -> None:
+    with finished.run.locked(), pytest.raises(UserError, match=r"another run_study\.py runs this study"):
+        run_tiny(tiny, finished.run.path.parent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere.yaml"], "no such search space"),
+        (["--filters", "wavelet"], "invalid choice"),
+        (["--time-budget", "soon"], "is not a time"),
+        (["--dataset", "nowhere"], "nowhere"),
+        (["--bits", "0"], "bits"),
+        (["--max-concurrent", "0"], "--max-concurrent"),
+        (["--cpus-per-trial", "-1"], "--cpus-per-trial"),
+        (["--cpus-per-trial", "1000"], "more than the cluster has"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = command.main([*arguments, "--runs-dir", str(tmp_path / "runs")])
+    except SystemExit as error:
+        code = error.code
+    captured = capsys.readouterr()
+    assert code == 2 and says in captured.err and "Traceback" not in captured.err
+
+
+def test_a_time_budget_stops_early_and_says_what_is_left(tiny: StudySpec, tmp_path: Path) -> None:
+    result = run_tiny(tiny, tmp_path, time_budget=0.01)
+    assert 0 < result.standing.left <= len(all_tasks(tiny))
+    assert result.standing.done + result.standing.left == len(all_tasks(tiny))

@@ -1,0 +1,118 @@
+"""What a worker does: that a continued run is the same run, and that search never sees the test queries."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hasher.data import load_dataset, make_splits
+from hasher.encoding import encode
+from hasher.model_file import load_hasher
+from hasher.retrieval import evaluate, released_map
+from study.jobs import Cell, Job, Task
+from study.spec import StudySpec
+from study.work import Step, StudyData, Work, start_work
+
+
+@pytest.fixture
+def data(tiny: StudySpec) -> StudyData:
+    dataset = load_dataset(tiny.datasets[0].source)
+    return StudyData(dataset, make_splits(dataset, tiny.datasets[0].split_config(0)))
+
+
+def job(spec: StudySpec, kind: Any, filter_name: str = "chebyshev", **changes: Any) -> Job:
+    config = spec.configure(filter_name, 8, {"learning_rate": 0.01, "knn_size": 5, **changes})
+    return Job(Task(kind, Cell("blobs", filter_name, 8), 0), 3, config, spec.report_every, spec.k)
+
+
+def steps(work: Work) -> list[Step]:
+    found = [work.step()]
+    while found[-1].state == "running":
+        found.append(work.step())
+    return found
+
+
+def without_times(found: list[Step]) -> list[Any]:
+    return [[{k: v for k, v in epoch.items() if k != "seconds"} for epoch in step.epochs] for step in found]
+
+
+@pytest.mark.parametrize("kind", ["search", "replicate"])
+def test_a_run_continued_elsewhere_is_the_same_run(tiny: StudySpec, data: StudyData, kind: str) -> None:
+    whole = steps(start_work(job(tiny, kind), data))
+    first = start_work(job(tiny, kind), data)
+    head = first.step()
+    saved = io.BytesIO()
+    torch.save(first.state_dict(), saved)
+    saved.seek(0)
+    torch.manual_seed(99)  # another process has another global random state
+    second = start_work(job(tiny, kind), data)
+    second.load_state_dict(torch.load(saved, weights_only=True))
+    assert without_times([head, *steps(second)]) == without_times(whole)
+    assert whole[-1].outcome == (steps(second) or [second.step()])[-1].outcome or kind == "search"
+
+
+def test_a_search_trial_reports_every_epoch_and_its_best(tiny: StudySpec, data: StudyData) -> None:
+    found = steps(start_work(job(tiny, "search"), data))
+    epochs = [epoch for step in found for epoch in step.epochs]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2, 3, 4] and [len(step.epochs) for step in found] == [2, 2]
+    last = found[-1]
+    assert last.state == "complete" and last.outcome["scored_on"] == "validation"
+    best = max(epochs, key=lambda epoch: epoch["map"])
+    assert last.outcome["map"] == best["map"] and last.outcome["chosen_epoch"] == best["epoch"]
+    assert last.evaluation is None and last.model is None
+
+
+def test_search_does_not_depend_on_the_test_queries(tiny: StudySpec, data: StudyData) -> None:
+    tests = data.splits.final.queries
+    features, labels = data.dataset.features.copy(), data.dataset.labels.copy()
+    features[tests] = 1e3
+    labels[tests] = labels[tests][::-1]
+    arguments = {name: getattr(data.dataset, name) for name in ("name", "class_names", "is_query", "groups")}
+    spoiled = type(data.dataset)(features=features, labels=labels, **arguments)
+    expected = steps(start_work(job(tiny, "search"), data))
+    assert without_times(steps(start_work(job(tiny, "search"), StudyData(spoiled, data.splits)))) == without_times(
+        expected
+    )
+
+
+def test_a_replicate_trains_on_all_but_the_test_queries_and_is_scored_on_those(
+    tiny: StudySpec, data: StudyData, tmp_path: Path
+) -> None:
+    last = steps(start_work(job(tiny, "replicate"), data))[-1]
+    split = data.splits.final
+    assert last.outcome["train_items"] == len(split.train) == 240 - len(split.queries)
+    assert last.model is not None and last.evaluation is not None
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(last.model)
+    encoder = load_hasher(path).model.encoder
+    np.testing.assert_allclose(encoder.mean, data.dataset.features[split.train].mean(axis=0), atol=1e-5)
+    codes = [encode(encoder, data.dataset.features[items]) for items in (split.queries, split.database)]
+    labels = [data.dataset.labels[items] for items in (split.queries, split.database)]
+    found = evaluate(codes[0], labels[0], codes[1], labels[1], tiny.k)
+    assert last.outcome["map"] == found.map and last.outcome["map_at_k"] == found.map_at_k
+    assert last.outcome["map_released"] == released_map(codes[0], labels[0] - 1, codes[1], labels[1] - 1, tiny.k)
+    np.testing.assert_array_equal(last.evaluation["average_precision"], found.average_precision)
+
+
+@pytest.mark.parametrize("kind", ["search", "replicate"])
+def test_a_loss_that_is_not_finite_is_a_divergence(tiny: StudySpec, data: StudyData, kind: str) -> None:
+    last = steps(start_work(job(tiny, kind, learning_rate=1e25), data))[-1]
+    assert last.state == "diverged" and "loss is nan" in last.outcome["error"]
+
+
+def test_baselines_are_scored_on_the_same_test_queries(tiny: StudySpec, data: StudyData) -> None:
+    for name in ("float_cosine", "lsh", "pca_sign", "itq"):
+        baseline = Job(Task("baseline", Cell("blobs", name, 8), 0), 1, None, 1, tiny.k)
+        (only,) = steps(start_work(baseline, data))
+        assert only.state == "complete" and 0 < only.outcome["map"] <= 1
+        assert only.evaluation is not None
+        np.testing.assert_array_equal(only.evaluation["query_index"], data.splits.final.queries)
+
+
+def test_a_baseline_longer_than_the_data_is_wide_says_so(tiny: StudySpec, data: StudyData) -> None:
+    baseline = Job(Task("baseline", Cell("blobs", "itq", 16), 0), 1, None, 1, tiny.k)
+    (only,) = steps(start_work(baseline, data))
+    assert only.state == "complete" and "map" not in only.outcome and "no 16-bit code" in only.outcome["note"]
