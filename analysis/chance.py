@@ -1,0 +1,68 @@
+"""What each score gives to codes that know nothing of the classes, on a study's own test queries and database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from analysis.study_records import StudyRecords
+from hasher.data import load_dataset, make_splits
+from hasher.errors import UserError
+from hasher.retrieval import random_map
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Expected scores of a ranking in random order, which is what random codes of any length give."""
+
+    map: float
+    map_at_k: float
+    map_released: float
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Why there are no such scores."""
+
+    reason: str
+
+
+def chance_scores(study: StudyRecords, dataset: str) -> Chance | Unknown:
+    """The scores of random codes. They need the labels, so the data set has to be found and be the one studied."""
+    wanted = next(one for one in study.spec.datasets if one.name == dataset)
+    try:
+        data = load_dataset(wanted.source, study.data_dir)
+        split = make_splits(data, wanted.split_config(study.spec.split_seed)).final
+    except UserError as error:
+        return Unknown(str(error))
+    recorded = study.records.loc[study.records["dataset"] == dataset, "data_fingerprint"].dropna().unique()
+    if len(recorded) and data.fingerprint not in recorded:
+        return Unknown(f"{wanted.source}: not the data that was studied (its fingerprint differs)")
+    queries, database, k = data.labels[split.queries], data.labels[split.database], study.spec.k
+    return Chance(
+        random_map(queries, database), random_map(queries, database, k), random_released_map(queries, database, k)
+    )
+
+
+def random_released_map(queries: NDArray[np.int64], database: NDArray[np.int64], k: int) -> float:
+    """Expectation of `hasher.retrieval.released_map` where the database is ranked in random order.
+
+    A query has `hits` of the database's `size` items to find, those of which the label's sign makes a positive product
+    with its own; h of the first k are hits with hypergeometric probability. Given h, a hit at place j has on average
+    1 + (j - 1)(h - 1)/(k - 1) hits up to and with itself, so that the released score, a mean over hits found, is
+    expected to be Σ_j (1 + (j - 1)(h - 1)/(k - 1)) / j / k. Queries that find none are left out of the released mean.
+    """
+    size, k = len(database), min(k, len(database))
+    signs, counts = np.unique(np.sign(queries), return_counts=True)
+    found = np.arange(1, k + 1)
+    harmonic = float((1 / found).sum())
+    given_found = (harmonic + (k - harmonic) * (found - 1) / max(1, k - 1)) / k
+    expected, weight = 0.0, 0.0
+    for sign, count in zip(signs, counts, strict=True):
+        chances = stats.hypergeom.pmf(found, size, int((np.sign(database) * sign > 0).sum()), k)
+        expected += count * float(chances @ given_found)
+        weight += count * float(chances.sum())
+    return expected / weight if weight else float("nan")

@@ -1,0 +1,79 @@
+"""Chosen hyperparameters on the edge of the range they were searched in: the best value may lie beyond it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeGuard
+
+from hasher.config import SMALLEST_ORDERS
+from study.dimensions import Dimension
+from study.spec import StudySpec
+
+#: Share of a range, on its own scale, that counts as its edge.
+MARGIN = 0.05
+#: Distinct values below which a dimension is a choice, not a range with edges.
+FEWEST_VALUES = 3
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A hyperparameter whose chosen value is at the `end` of its range."""
+
+    name: str
+    value: float
+    end: Literal["lowest", "highest"]
+    low: float
+    high: float
+
+    def in_words(self) -> str:
+        return f"{self.name} = {self.value:g} is at the {self.end} end of {self.low:g} to {self.high:g}"
+
+
+def edges(spec: StudySpec, filter_name: str, chosen: Mapping[str, Any]) -> list[Edge]:
+    """The hyperparameters of a filter's winner that sit on an edge, in the order of the space.
+
+    Ranges are looked at on the scale they were sampled on; a categorical has edges where its choices are three numbers
+    or more. The smallest order a filter can have is no edge: there is nothing beyond it.
+    """
+    found = []
+    for name, dimension in spec.space_for(filter_name).items():
+        value, ends = chosen.get(name), _ends(dimension)
+        if ends is None or not _is_number(value):
+            continue
+        low, high = ends
+        place = _place(float(value), low, high, dimension)
+        natural = name == "filter_order" and low == SMALLEST_ORDERS.get(filter_name)
+        if place <= MARGIN and not natural:
+            found.append(Edge(name, float(value), "lowest", low, high))
+        elif place >= 1 - MARGIN:
+            found.append(Edge(name, float(value), "highest", low, high))
+    return found
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return not isinstance(value, bool | str) and value is not None and math.isfinite(value)
+
+
+def _ends(dimension: Dimension) -> tuple[float, float] | None:
+    """Lowest and highest value; None for a dimension without edges."""
+    values: list[Any] = dimension.extremes
+    if not all(_is_number(value) for value in values):
+        return None
+    low, high = float(min(values)), float(max(values))
+    if dimension.type == "categorical":
+        distinct = len(set(values))
+    else:
+        step = dimension.step or (1 if dimension.type == "int" else 0)
+        distinct = int((high - low) / step + 1e-9) + 1 if step else FEWEST_VALUES
+    return (low, high) if distinct >= FEWEST_VALUES and high > low else None
+
+
+def _place(value: float, low: float, high: float, dimension: Dimension) -> float:
+    """Where a value lies between the ends: 0 to 1, on the scale of the dimension."""
+    if dimension.type == "categorical":  # an end or not: the choices between are no scale
+        return {low: 0.0, high: 1.0}.get(value, 0.5)
+    if dimension.log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)

@@ -1,0 +1,78 @@
+"""One data set of a study as tables look at it: each cell's summary and scores by query, each column's tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from analysis.names import in_order
+from analysis.per_query import PerQuery, per_query
+from analysis.statistics.column import Column, compare_rows
+from analysis.study_records import StudyRecords
+from analysis.summary import summarise
+from hasher.baselines import BASELINES
+from study.jobs import Cell
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetResults:
+    """The results on `dataset`, each computed once."""
+
+    study: StudyRecords
+    dataset: str
+
+    @property
+    def filters(self) -> list[str]:
+        """In the order of every table's rows."""
+        return in_order(self.study.spec.filters)
+
+    @property
+    def methods(self) -> list[str]:
+        """Filters, then baselines."""
+        return [*self.filters, *in_order(BASELINES)]
+
+    @property
+    def bits(self) -> list[int]:
+        """Ascending."""
+        return sorted(self.study.spec.bits)
+
+    def cell(self, method: str, bits: int) -> Cell:
+        return Cell(self.dataset, method, bits)
+
+    @property
+    def filter_cells(self) -> list[Cell]:
+        """Filter by filter, ascending in bits."""
+        return [self.cell(name, bits) for name in self.filters for bits in self.bits]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Those of the filters, then those of the baselines."""
+        return [self.cell(name, bits) for name in self.methods for bits in self.bits]
+
+    @cached_property
+    def _summaries(self) -> dict[Cell, pd.Series]:
+        rows = (row for _, row in summarise(self.study).iterrows())
+        return {Cell(row["dataset"], row["filter"], int(row["bits"])): row for row in rows}
+
+    def summary(self, cell: Cell) -> pd.Series:
+        """The cell's row of `analysis.summary.summarise`."""
+        return self._summaries[cell]
+
+    @cached_property
+    def scores(self) -> dict[Cell, PerQuery | None]:
+        """Scores by run and query of every cell; None where they are not known."""
+        return {cell: per_query(self.study, cell) for cell in self.cells}
+
+    @cached_property
+    def columns(self) -> dict[int, Column]:
+        """The comparisons of every code length."""
+        return {bits: self._compare(bits) for bits in self.bits}
+
+    def _compare(self, bits: int) -> Column:
+        cells = [self.cell(method, bits) for method in self.methods]
+        means = {
+            cell.filter: float(self.summary(cell)["map_mean"]) for cell in cells if self.summary(cell)["replicates"]
+        }
+        return compare_rows(means, {cell.filter: self.scores[cell] for cell in cells})

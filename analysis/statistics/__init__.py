@@ -1,0 +1,1 @@
+"""Intervals, paired tests and what selection does to scores. Nothing here reads a file or prints."""

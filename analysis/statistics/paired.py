@@ -1,0 +1,53 @@
+"""Is one method better than another on the same queries and seeds?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from analysis.statistics.intervals import LEVEL, Interval
+from analysis.statistics.two_way import mean_error
+
+#: Significance level of every claim.
+ALPHA = 1 - LEVEL
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """A mean difference, its confidence interval, and the p-value of "no difference" (two-sided)."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+
+    def reversed(self) -> PairedTest:
+        """The same test with the methods exchanged."""
+        return PairedTest(-self.difference, Interval(-self.interval.high, -self.interval.low), self.p_value)
+
+
+def paired_test(differences: NDArray[np.float64]) -> PairedTest:
+    """Test whether the mean of (seeds, queries) differences is 0, for seeds and queries other than these.
+
+    Pairing takes out what a seed and a query have in common for both methods; what is left of either stays in the
+    error (see `two_way`). A t test, Wilcoxon or permutation test on per-query scores averaged over seeds would speak
+    of these seeds only, one on per-seed scores of these queries only; the larger of both p-values is still too small
+    where seeds and queries vary alike, since each error lacks the other's part.
+    """
+    mean, error = float(differences.mean()), mean_error(differences)
+    if error.standard_error == 0:  # the same everywhere: equal, or different without a doubt
+        return PairedTest(mean, Interval(mean, mean), 1.0 if mean == 0 else 0.0)
+    t = stats.t(error.degrees_of_freedom)
+    half = float(t.ppf((1 + LEVEL) / 2)) * error.standard_error
+    return PairedTest(mean, Interval(mean - half, mean + half), float(2 * t.sf(abs(mean) / error.standard_error)))
+
+
+def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """p-values adjusted for their number by Holm's method: each is to be compared with `ALPHA` as it is."""
+    if not len(p_values):
+        return np.empty(0)
+    return np.asarray(multipletests(p_values, alpha=ALPHA, method="holm")[1], dtype=np.float64)

@@ -1,0 +1,115 @@
+"""What a study cost: per cell, and what each filter's cost buys."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.names import dataset_label, label
+from analysis.per_query import difference
+from analysis.results import DatasetResults
+from analysis.statistics.column import FEWEST
+from analysis.statistics.paired import paired_test
+from analysis.tables.scores import BITS, FILTER, method_entry
+from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
+
+_HOUR = 3600.0
+
+
+def cost_table(results: DatasetResults) -> Table:
+    """Trials by how they ended, and device-hours, of every filter's cell; the last row is all of them together."""
+    columns = [
+        FILTER, BITS, Column("planned", "Trials planned"), Column("complete", "Complete"), Column("pruned", "Pruned"),
+        Column("diverged", "Diverged"), Column("failed", "Failed"), Column("not_run", "Not run"),
+        Column("search_device_hours", "Search, device-hours"), Column("device_hours", "All, device-hours"),
+    ]  # fmt: skip
+    counts = ("planned", "complete", "pruned", "diverged", "failed", "not_run")
+    seconds = ("search_device_seconds", "device_seconds")
+    cells = [(cell, results.summary(cell)) for cell in results.filter_cells]
+    rows = [
+        [method_entry(cell.filter), count(cell.bits), *(count(int(row[name])) for name in counts),
+         *(_hours(float(row[name])) for name in seconds)]
+        for cell, row in cells
+    ]  # fmt: skip
+    total = [Entry("All", "all"), Entry("")]
+    total += [count(sum(int(row[name]) for _, row in cells)) for name in counts]
+    total += [_hours(sum(float(row[name]) for _, row in cells)) for name in seconds]
+    notes = [
+        "Device-hours are hours times the devices a run held: GPUs where it had any, otherwise CPU cores. All is the "
+        "search with its replicates."
+    ]
+    groups = frozenset({*range(0, len(rows), len(results.bits)), len(rows)})
+    title = f"{dataset_label(results.dataset)}: what each cell cost"
+    return Table("cost", title, columns, [*rows, total], notes, groups)
+
+
+def _hours(seconds: float) -> Entry:
+    return number(seconds / _HOUR, digits=3 if seconds < 10 * _HOUR else 1)
+
+
+def cost_by_filter_table(results: DatasetResults) -> Table:
+    """Training time of each filter's replicates beside what it gains over no graph and over GCN."""
+    columns = [
+        FILTER, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
+        Column("times_none", "Times no graph"), Column("gain_over_none", "mAP gain over no graph"),
+        Column("gain_over_gcn", "mAP gain over GCN"),
+    ]  # fmt: skip
+    epoch = {name: _seconds_an_epoch(results, name) for name in results.filters}
+    rows = []
+    for name in results.filters:
+        hours = sum(float(results.summary(results.cell(name, bits))["device_seconds"]) for bits in results.bits)
+        ratio = epoch[name] / epoch["none"] if "none" in epoch else float("nan")
+        rows.append([
+            method_entry(name), _hours(hours), number(epoch[name], 4), number(ratio, 2),
+            _gain(results, name, "none"), _gain(results, name, "gcn"),
+        ])  # fmt: skip
+    notes = [
+        "Seconds an epoch: mean training time of the replicates, each cell with the width, batch size and filter order "
+        "chosen for it, so a filter may also be dearer for having chosen a wider autoencoder.",
+        "Gain: mean difference in test mAP over the code lengths both filters have, with its 95% interval over seeds "
+        f"and queries (from {FEWEST} replicates on).",
+    ]
+    absent = [label(name) for name in ("none", "gcn") if name not in results.filters]
+    if absent:
+        notes.append(f"Not in this study: {' and '.join(absent)}.")
+    return Table(
+        "cost-by-filter", f"{dataset_label(results.dataset)}: what a filter costs and gains", columns, rows, notes
+    )
+
+
+def _seconds_an_epoch(results: DatasetResults, filter_name: str) -> float:
+    """Mean over the epochs of all complete replicates; NaN without any."""
+    curves = results.study.curves
+    if curves.empty or "seconds" not in curves:
+        return float("nan")
+    rows = curves[
+        (curves["dataset"] == results.dataset) & (curves["filter"] == filter_name)
+        & (curves["kind"] == "replicate") & (curves["state"] == "complete")
+    ]  # fmt: skip
+    return float(rows["seconds"].mean())
+
+
+def _gain(results: DatasetResults, filter_name: str, reference: str) -> Entry:
+    if filter_name == reference or reference not in results.filters:
+        return Entry(MISSING)
+    gains = _gains(results, filter_name, reference)
+    if gains is None:
+        return Entry(MISSING)
+    mean = decimals(float(gains.mean()), signed="+")
+    raw = f"{gains.mean():.9g}"
+    if len(gains) < FEWEST:
+        return Entry(mean, raw)
+    interval = paired_test(gains).interval
+    return Entry(f"{mean} [{decimals(interval.low, signed='+')}, {decimals(interval.high, signed='+')}]", raw)
+
+
+def _gains(results: DatasetResults, filter_name: str, reference: str) -> NDArray[np.float64] | None:
+    """(seeds, queries) differences, averaged over the code lengths that both have with equally many seeds."""
+    found = []
+    for bits in results.bits:
+        ours, theirs = (results.scores[results.cell(name, bits)] for name in (filter_name, reference))
+        both = None if ours is None or theirs is None else difference(ours, theirs)
+        if both is not None:
+            found.append(both)
+    alike = [each for each in found if each.shape == max(found, key=len).shape]
+    return np.mean(alike, axis=0) if alike else None

@@ -1,0 +1,178 @@
+"""A table as Markdown, CSV, LaTeX, HTML or plain text for the terminal."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from analysis.tables.table import Column, Entry, Table
+
+_TEXT_STYLES = {"": "", "best": "bold", "tied": "italic", "warning": "yellow"}
+
+#: Rows above which a LaTeX table breaks over pages.
+_PAGE = 40
+
+_PREAMBLE = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage[a4paper,margin=2cm]{geometry}
+\usepackage{booktabs}
+\usepackage{longtable}
+\usepackage{graphicx}
+\usepackage[table]{xcolor}
+"""
+
+
+def _notes(table: Table, best: str, tied: str) -> list[str]:
+    """The table's notes after a key to the marks it has."""
+    marks = {entry.mark for row in table.rows for entry in row}
+    key = [f"{best}: the best of its column"] if "best" in marks else []
+    key += [f"{tied}: tied with it"] if "tied" in marks else []
+    return ["; ".join(key) + ".", *table.notes] if key else list(table.notes)
+
+
+def to_markdown(table: Table) -> str:
+    """GitHub's Markdown: the best entry bold, those tied with it in italics."""
+    head = [_markdown_text(column.heading) for column in table.columns]
+    line = ["---:" if column.align == "right" else "---" for column in table.columns]
+    rows = [[_markdown_entry(entry) for entry in row] for row in table.rows]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, line, *rows]]
+    notes = [f"- {_markdown_text(note)}" for note in _notes(table, "Bold", "in italics")]
+    return "\n".join([f"### {_markdown_text(table.title)}", "", *lines, *([""] if notes else []), *notes]) + "\n"
+
+
+def _markdown_entry(entry: Entry) -> str:
+    shown = _markdown_text(entry.text)
+    return {"best": f"**{shown}**", "tied": f"*{shown}*", "warning": f"**{shown}**", "": shown}[entry.mark]
+
+
+def _markdown_text(value: str) -> str:
+    return re.sub(r"([\\`*_|<>~\[\]])", r"\\\1", value).replace("\n", " ")
+
+
+def to_csv(table: Table) -> str:
+    """Columns under their names; nothing is marked."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([column.name for column in table.columns])
+    writer.writerows([[entry.in_csv for entry in row] for row in table.rows])
+    return buffer.getvalue()
+
+
+def to_latex(table: Table) -> str:
+    r"""A float (``longtable`` where it is long) for ``\input``.
+
+    Needs booktabs, longtable, graphicx and xcolor with its option ``table``; `latex_document` loads them.
+    """
+    align = "".join("r" if column.align == "right" else "l" for column in table.columns)
+    head = " & ".join(_latex_text(column.heading) for column in table.columns) + r" \\"
+    body = [
+        (r"\midrule" + "\n" if index in table.rules and index else "") + " & ".join(map(_latex_entry, row)) + r" \\"
+        for index, row in enumerate(table.rows)
+    ]
+    notes = [r"\par\smallskip\footnotesize " + _latex_text(note) for note in _notes(table, "Bold", "shaded")]
+    caption = rf"\caption{{{_latex_text(table.title)}}}"
+    if len(table.rows) > _PAGE:
+        top = [rf"\begin{{longtable}}{{{align}}}", caption + r" \\", r"\toprule", head, r"\midrule", r"\endfirsthead",
+               r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]  # fmt: skip
+        return "\n".join([*top, *body, r"\end{longtable}", "{", *notes, r"\par}"]) + "\n"
+    return "\n".join([
+        r"\begin{table}[htbp]", r"\centering", caption,
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule",
+        r"\end{tabular}}", r"\begin{minipage}{\linewidth}", *notes, r"\end{minipage}", r"\end{table}",
+    ]) + "\n"  # fmt: skip
+
+
+def latex_document(title: str, tables: Iterable[Table]) -> str:
+    """A document of these tables that pdflatex turns into a PDF as it is."""
+    head = rf"\title{{{_latex_text(title)}}}" + "\n\\date{}\n\\begin{document}\n\\maketitle\n"
+    return _PREAMBLE + head + "\n".join(to_latex(table) + r"\clearpage" for table in tables) + "\n\\end{document}\n"
+
+
+def _latex_entry(entry: Entry) -> str:
+    shown = _latex_text(entry.text)
+    marked = {
+        "best": rf"\cellcolor{{gray!25}}\textbf{{{shown}}}",
+        "tied": rf"\cellcolor{{gray!25}}{shown}",
+        "warning": rf"\textit{{{shown}}}",
+    }
+    return marked.get(entry.mark, shown)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"$<$", ">": r"$>$", "|": r"\textbar{}",
+    "±": r"$\pm$", "\N{MINUS SIGN}": r"$-$", "–": "--", "×": r"$\times$", "≤": r"$\le$", "≥": r"$\ge$", "→": r"$\to$",
+    "…": r"\ldots{}", "τ": r"$\tau$", "Δ": r"$\Delta$", '"': "''", "`": r"\textasciigrave{}",
+}  # fmt: skip
+
+
+def _latex_text(value: str) -> str:
+    """Text that pdflatex sets as it is read; a character its fonts lack becomes a question mark."""
+    return "".join(_LATEX.get(char, char if _in_latin_1(char) else "?") for char in value.replace("\n", " "))
+
+
+def _in_latin_1(char: str) -> bool:
+    return char.isprintable() and ord(char) < 256
+
+
+def to_html(table: Table) -> str:
+    """A ``<figure class="table">`` for the report; entries have the classes ``best``, ``tied`` and ``warning``."""
+    head = "".join(f'<th scope="col"{_html_class(c)}>{html.escape(c.heading)}</th>' for c in table.columns)
+    body = "\n".join(_html_row(table, index) for index in range(len(table.rows)))
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in _notes(table, "Bold", "shaded"))
+    return (
+        f'<figure class="table">\n<figcaption>{html.escape(table.title)}</figcaption>\n'
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n'
+        + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
+        + "</figure>\n"
+    )
+
+
+def _html_row(table: Table, index: int) -> str:
+    cells = "".join(
+        f"<td{_html_class(column, entry.mark)}>{html.escape(entry.text)}</td>"
+        for column, entry in zip(table.columns, table.rows[index], strict=True)
+    )
+    return f'<tr class="rule">{cells}</tr>' if index and index in table.rules else f"<tr>{cells}</tr>"
+
+
+def _html_class(column: Column, *more: str) -> str:
+    classes = [name for name in ("number" if column.align == "right" else "", *more) if name]
+    return f' class="{" ".join(classes)}"' if classes else ""
+
+
+def to_rich(table: Table) -> RichTable:
+    """For a `rich` console."""
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+    for column in table.columns:
+        shown.add_column(column.heading, justify=column.align)
+    for index, row in enumerate(table.rows):
+        if index and index in table.rules:
+            shown.add_section()
+        shown.add_row(*(Text(entry.text, style=_TEXT_STYLES[entry.mark]) for entry in row))
+    return shown
+
+
+def to_text(tables: Sequence[Table], width: int = 120) -> str:
+    """Plain text without colours, the best entry with ``*`` and those tied with it with ``~``."""
+    console = Console(width=width, no_color=True, file=io.StringIO())
+    with console.capture() as capture:
+        for table in tables:
+            marked = [[_plain(entry) for entry in row] for row in table.rows]
+            console.print(to_rich(Table(table.name, table.title, table.columns, marked, (), table.rules)))
+            for note in _notes(table, "*", "with ~"):
+                console.print(Text(note))
+    return capture.get()
+
+
+def _plain(entry: Entry) -> Entry:
+    return Entry(entry.text + {"best": " *", "tied": " ~", "warning": " !", "": ""}[entry.mark])

@@ -1,0 +1,85 @@
+"""The hyperparameters that the search chose for each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.edges import Edge, edges
+from analysis.names import dataset_label
+from analysis.results import DatasetResults
+from analysis.tables.scores import BITS, FILTER, method_entry
+from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number
+from study.jobs import Cell
+
+
+def hyperparameter_table(results: DatasetResults) -> Table:
+    """Every sampled hyperparameter of every cell's winner; those on an edge of their range are marked and listed."""
+    spec = results.study.spec
+    sampled = [name for name in spec.space if any(name in spec.space_for(filter_name) for filter_name in spec.filters)]
+    columns = [
+        FILTER, BITS, *(Column(name, name) for name in sampled), Column("chosen_epoch", "Epochs"),
+        Column("trial", "Trial"), Column("validation_map", "Validation mAP"),
+        Column("on_the_edge", "On the edge of its range", "left"),
+    ]  # fmt: skip
+    rows = [_row(results, cell, sampled) for cell in results.filter_cells]
+    starts = frozenset(range(0, len(rows), len(results.bits)))
+    title = f"{dataset_label(results.dataset)}: hyperparameters of each cell's winner"
+    return Table("hyperparameters", title, columns, rows, _notes(results, sampled), starts)
+
+
+def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]:
+    names = [method_entry(cell.filter), count(cell.bits)]
+    winner = _winner(results, cell)
+    if winner is None:
+        return names + [Entry(MISSING)] * (len(sampled) + 4)
+    at_edge = {edge.name: edge.end for edge in edges(results.study.spec, cell.filter, winner)}
+    space = results.study.spec.space_for(cell.filter)
+    values = [_value(winner, name, name in at_edge) if name in space else Entry(MISSING) for name in sampled]
+    listed = ", ".join(f"{name} ({end})" for name, end in at_edge.items())
+    course = [_value(winner, "chosen_epoch", False), count(int(winner["index"])), number(float(winner["map"]))]
+    return [*names, *values, *course, Entry(listed)]
+
+
+def _value(winner: Mapping[str, Any], name: str, at_edge: bool) -> Entry:
+    mark: Mark = "warning" if at_edge else ""
+    value = winner.get(name)
+    if value is None or pd.isna(value):
+        return Entry(MISSING)
+    return Entry(shown(value), str(value), mark)
+
+
+def shown(value: Any) -> str:
+    """A hyperparameter's value as text, to three digits."""
+    if isinstance(value, str | bool):
+        return str(value)
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+
+
+def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
+    spec = results.study.spec
+    found = [edge for cell in results.filter_cells for edge in _edges_of(results, cell)]
+    notes = ["Chosen on validation queries alone. Trials and epochs are counted from 0 and from 1."]
+    if found:
+        notes.append(
+            f"{len(found)} chosen values lie within 5% of an end of their range: something better may lie beyond "
+            "it, so widen the range before reading much into the value."
+        )
+    fixed = sorted({f"{name} = {shown(value)}" for f in spec.filters for name, value in spec.fixed_for(f).items()})
+    if fixed:
+        notes.append(f"Fixed for all trials of a filter: {', '.join(fixed)}.")
+    if not sampled:
+        notes.append("Nothing was sampled in this study.")
+    return notes
+
+
+def _edges_of(results: DatasetResults, cell: Cell) -> list[Edge]:
+    winner = _winner(results, cell)
+    return [] if winner is None else edges(results.study.spec, cell.filter, winner)
+
+
+def _winner(results: DatasetResults, cell: Cell) -> dict[str, Any] | None:
+    found = results.study.winner(cell)
+    return None if found is None else {str(name): value for name, value in found.items()}

@@ -1,0 +1,116 @@
+"""The main table, filters and baselines by code length, and what each of its cells rests on."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from analysis.names import dataset_label, full_label
+from analysis.results import DatasetResults
+from analysis.statistics.column import FEWEST, TOO_FEW
+from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
+from study.jobs import Cell
+
+FILTER = Column("filter", "Filter", "left")
+BITS = Column("bits", "Bits")
+
+
+def method_entry(method: str) -> Entry:
+    """A row's first entry: the name in the records for the CSV file, the label for readers."""
+    return Entry(full_label(method), method)
+
+
+def main_table(results: DatasetResults) -> Table:
+    """Mean ± standard deviation of the test `map` over replicates; the best of each column and its ties are marked."""
+    columns = [FILTER, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
+    rows = [
+        [method_entry(method), *(_score(results, results.cell(method, bits)) for bits in results.bits)]
+        for method in results.methods
+    ]
+    title = f"{dataset_label(results.dataset)}: mAP by filter and code length"
+    return Table("", title, columns, rows, _notes(results), frozenset({len(results.filters)}))
+
+
+def _score(results: DatasetResults, cell: Cell) -> Entry:
+    row, column = results.summary(cell), results.columns[cell.bits]
+    mark: Mark = ""
+    if cell.filter == column.best:
+        mark = "best"
+    elif cell.filter in column.tied:
+        mark = "tied"
+    return with_spread(row["map_mean"], row["map_sd"], mark)
+
+
+def _notes(results: DatasetResults) -> list[str]:
+    planned = results.study.spec.replicates
+    notes = [
+        f"Mean ± standard deviation over {planned} replicates, on test queries that neither training nor the search "
+        "has seen. Float cosine and PCA-sign have nothing random in them.",
+        "Tied: not shown to differ from the best of the column at the 5% level (test paired by seed and query, with "
+        "Holm's correction over all pairs of rows of the column).",
+    ]
+    return [*notes, *_untested(results), *_incomplete(results), *_missing(results)]
+
+
+def _untested(results: DatasetResults) -> list[str]:
+    """Rows that were not compared with the best, by reason."""
+    rows: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for bits, column in results.columns.items():
+        for method in results.methods:
+            pair = column.against_best(method)
+            if pair is not None and pair.test is None:
+                rows[bits, pair.why_not].append(full_label(method))
+    return [
+        f"{bits} bits, not compared with the best: {', '.join(methods)} ({_reason_in_words(why)})."
+        for (bits, why), methods in rows.items()
+    ]
+
+
+def _reason_in_words(why: str) -> str:
+    return f"{why}, a claim needs {FEWEST}" if why == TOO_FEW else why
+
+
+def _incomplete(results: DatasetResults) -> list[str]:
+    rows = [(cell, results.summary(cell)) for cell in results.cells]
+    fewer = [
+        f"{full_label(cell.filter)} at {cell.bits} bits on {row['replicates']} of {row['replicates_planned']}"
+        for cell, row in rows
+        if 0 < row["replicates"] < row["replicates_planned"]
+    ]
+    return [f"Fewer replicates than planned: {', '.join(fewer)}."] if fewer else []
+
+
+def _missing(results: DatasetResults) -> list[str]:
+    """Why entries are missing, each reason with its number of entries."""
+    cells: dict[str, list[str]] = defaultdict(list)
+    for cell in results.cells:
+        reason = results.summary(cell)["missing"]
+        if reason:
+            cells[reason].append(f"{full_label(cell.filter)} at {cell.bits} bits")
+    return [f"{MISSING} in {len(where)}: {reason} ({', '.join(where)})." for reason, where in cells.items()]
+
+
+def cells_table(results: DatasetResults) -> Table:
+    """How many trials and replicates each cell rests on, and why a cell is empty."""
+    columns = [
+        FILTER, BITS, Column("planned", "Trials planned"), Column("complete", "Complete"), Column("pruned", "Pruned"),
+        Column("diverged", "Diverged"), Column("failed", "Failed"), Column("not_run", "Not run"),
+        Column("replicates", "Replicates"), Column("missing", "Why there is no score", "left"),
+    ]  # fmt: skip
+    rows = [_rests_on(results, cell) for cell in results.cells]
+    notes = [
+        "Trials are those of the search, scored on validation queries. A winner is chosen among the complete ones; "
+        "pruned trials were given up by the search for being behind, diverged ones had a loss that is not a number, "
+        "failed ones ended in an error.",
+    ]
+    starts = frozenset(range(0, len(rows), len(results.bits)))
+    return Table("cells", f"{dataset_label(results.dataset)}: what each cell rests on", columns, rows, notes, starts)
+
+
+def _rests_on(results: DatasetResults, cell: Cell) -> list[Entry]:
+    row = results.summary(cell)
+    names = ("planned", "complete", "pruned", "diverged", "failed", "not_run")
+    searched = [Entry("", "") if row["baseline"] else count(int(row[name])) for name in names]
+    replicates = Entry(f"{row['replicates']} of {row['replicates_planned']}", str(row["replicates"]))
+    scored = math.isfinite(row["map_mean"])
+    return [method_entry(cell.filter), count(cell.bits), *searched, replicates, Entry("" if scored else row["missing"])]
