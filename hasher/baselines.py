@@ -18,7 +18,8 @@ from threadpoolctl import threadpool_limits
 
 from hasher.data import EmbeddingSet, Split
 from hasher.errors import UserError
-from hasher.retrieval import Retrieval, evaluate, evaluate_cosine, released_map
+from hasher.retrieval import Retrieval, evaluate_cosine
+from hasher.scoring import released_score, score_codes
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.bool_]
@@ -63,25 +64,20 @@ def evaluate_baseline(
         UserError: no baseline of this name, or bits or k below 1.
     """
     queries, database = dataset.features[split.queries], dataset.features[split.database]
-    query_labels, database_labels = dataset.labels[split.queries], dataset.labels[split.database]
     if name == "float_cosine":
-        return BaselineResult(evaluate_cosine(queries, query_labels, database, database_labels, k), None, None, None)
+        labels = dataset.labels
+        found = evaluate_cosine(queries, labels[split.queries], database, labels[split.database], k)
+        return BaselineResult(found, None, None, None)
     codes = baseline_codes(name, dataset.features[split.train], queries, database, bits=bits, seed=seed)
     if codes is None:
         return None
     query_codes, database_codes = codes
-    shift = released_label_shift(dataset)
     return BaselineResult(
-        retrieval=evaluate(query_codes, query_labels, database_codes, database_labels, k),
-        map_released=released_map(query_codes, query_labels + shift, database_codes, database_labels + shift, k),
+        retrieval=score_codes(dataset, split, query_codes, database_codes, k),
+        map_released=released_score(dataset, split, query_codes, database_codes, k),
         query_codes=query_codes,
         database_codes=database_codes,
     )
-
-
-def released_label_shift(dataset: EmbeddingSet) -> int:
-    """What the released code adds to labels when it loads them: -1 unless the data set has ten classes."""
-    return 0 if len(dataset.class_names) == 10 else -1
 
 
 def baseline_codes(name: str, train: Floats, *items: Floats, bits: int, seed: int = 0) -> list[Codes] | None:

@@ -8,12 +8,12 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from hasher.baselines import evaluate_baseline, released_label_shift
+from hasher.baselines import evaluate_baseline
 from hasher.data import EmbeddingSet, Split, Splits
-from hasher.encoding import encode
 from hasher.model import Encoder
 from hasher.model_file import SavedHasher, to_bytes
-from hasher.retrieval import Retrieval, bit_balance, bit_correlation, evaluate, released_map
+from hasher.retrieval import Retrieval, bit_balance, bit_correlation
+from hasher.scoring import encode_split, released_score, score_codes
 from hasher.training import EpochResult, Trainer, resolve_device
 from study.jobs import Job
 
@@ -69,7 +69,8 @@ class SearchWork:
             if result.diverged:
                 epochs.append({**asdict(result), "map": float("nan")})
                 return Step("diverged", self._outcome() | _divergence(result), epochs)
-            found = _evaluate(self._trainer.model.encoder, self._dataset, self._split, self._job.k)[0]
+            codes = encode_split(self._trainer.model.encoder, self._dataset, self._split)
+            found = score_codes(self._dataset, self._split, *codes, self._job.k)
             epochs.append({**asdict(result), "map": found.map})
             if found.map > self._best.get("map", -1.0):
                 self._best = {**_scores(found), "chosen_epoch": result.epoch}
@@ -171,23 +172,12 @@ def _divergence(result: EpochResult) -> dict[str, Any]:
     return {"error": f"loss is {result.loss} at epoch {result.epoch}"}
 
 
-def _evaluate(
-    encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
-) -> tuple[Retrieval, np.ndarray, np.ndarray]:
-    """Retrieval and the codes it rests on: queries (q, bits), database (n, bits)."""
-    queries = encode(encoder, dataset.features[split.queries])
-    database = encode(encoder, dataset.features[split.database])
-    labels = dataset.labels
-    return evaluate(queries, labels[split.queries], database, labels[split.database], k), queries, database
-
-
 def _test(
     encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
 ) -> tuple[Retrieval, Mapping[str, np.ndarray], float]:
-    found, queries, database = _evaluate(encoder, dataset, split, k)
-    labels = dataset.labels + released_label_shift(dataset)
-    released = released_map(queries, labels[split.queries], database, labels[split.database], k)
-    return found, _arrays(found, split, database), released
+    queries, database = encode_split(encoder, dataset, split)
+    found = score_codes(dataset, split, queries, database, k)
+    return found, _arrays(found, split, database), released_score(dataset, split, queries, database, k)
 
 
 def _scores(found: Retrieval) -> dict[str, Any]:
