@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 #: Packages whose version can change a number.
-PACKAGES = ("torch", "numpy", "numba", "faiss-cpu", "scikit-learn", "optuna", "ray")
+PACKAGES = ("torch", "numpy", "numba", "scipy", "scikit-learn", "optuna", "ray")
 
 
 @functools.cache

@@ -11,11 +11,11 @@ import pandas as pd
 
 from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.data import EmbeddingSet, Split, SplitConfig, load_dataset, make_splits
-from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.model_file import SavedHasher, save_hasher
-from hasher.retrieval import Retrieval, evaluate
+from hasher.retrieval import Retrieval
+from hasher.scoring import encode_split, score_codes
 from hasher.training import Trainer, resolve_device
 
 
@@ -74,9 +74,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _evaluate(trainer: Trainer, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
-    encoder, labels = trainer.model.encoder, dataset.labels
-    queries, database = (encode(encoder, dataset.features[items]) for items in (split.queries, split.database))
-    return evaluate(queries, labels[split.queries], database, labels[split.database], k)
+    return score_codes(dataset, split, *encode_split(trainer.model.encoder, dataset, split), k)
 
 
 def _type_of(annotation: Any) -> Any:
