@@ -18,6 +18,9 @@ from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.figures.view import DatasetView
 from analysis.figures.wording import listed
 from analysis.names import in_order, label
+from analysis.per_query import per_query
+from analysis.statistics.intervals import bootstrap_interval
+from study.jobs import Cell
 
 _PAPER = Path(__file__).resolve().parents[1] / "paper" / "filter_by_bits_map.csv"
 
@@ -34,7 +37,7 @@ def _printed() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Point:
-    """Mean test `map` of a cell or baseline and the ends of its interval."""
+    """Mean test `map` of a cell or baseline and the ends of its 95 % interval over seeds and queries."""
 
     bits: int
     mean: float
@@ -48,12 +51,20 @@ Points = dict[str, list[Point]]
 def _points(view: DatasetView, kind: str) -> Points:
     """By method, in ascending bits; only what has a score."""
     found: Points = {}
-    tested = view.tested(kind)
-    for method in in_order(tested["filter"].unique()):
-        for bits, scores in tested[tested["filter"] == method].groupby("bits")["map"]:
-            mean, spread = float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
-            found.setdefault(method, []).append(Point(int(str(bits)), mean, mean - spread, mean + spread))
+    means = view.tested(kind).groupby(["filter", "bits"])["map"].mean()
+    for method in in_order(str(name) for name in means.index.unique("filter")):
+        for bits, mean in means[method].items():
+            found.setdefault(method, []).append(_point(view, Cell(view.dataset, method, int(str(bits))), float(mean)))
     return found
+
+
+def _point(view: DatasetView, cell: Cell, mean: float) -> Point:
+    """With no interval where scores by query are missing, or there is too little to tell one from."""
+    scores = per_query(view.study, cell)
+    if scores is None or scores.values.shape[1] < 2:
+        return Point(cell.bits, mean, mean, mean)
+    interval = bootstrap_interval(scores.values)
+    return Point(cell.bits, mean, interval.low, interval.high)
 
 
 def map_by_bits(view: DatasetView) -> StudyFigure:
@@ -62,7 +73,7 @@ def map_by_bits(view: DatasetView) -> StudyFigure:
     filters, baselines = _points(view, "replicate"), _points(view, "baseline")
     if not filters and not baselines:
         return nothing_to_draw(key, title, "no replicate or baseline has a test score")
-    printed = _printed()[_printed()["dataset"] == view.dataset]
+    printed = _printed()[(_printed()["dataset"] == view.dataset) & _printed()["filter"].isin(view.filters)]
     sentence = _sentence(view, filters, baselines)
     if len(printed):
         sentence += " Dashed: the numbers the paper prints, in its own metric."
@@ -77,7 +88,7 @@ def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
     best = max(at, key=lambda method: at[method].mean)
     sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
     if at[best].low < at[best].high:
-        sentence += f" (interval {at[best].low:.3f} to {at[best].high:.3f})"
+        sentence += f" (95 % interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
     if not filters:
         return f"{sentence}; no filter has a test score yet."
     against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}

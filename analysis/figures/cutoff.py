@@ -44,6 +44,8 @@ def _draw(found: dict[int, Curves]) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
     for panel, curves in zip(grid.panels, found.values(), strict=True):
         for method, reading in readings(CUTOFF).items():
+            if method not in curves:
+                continue
             colour = style.look(method).colour
             panel.plot(
                 reading["x"], reading["map"], color=colour, linestyle=style.PAPER_LINE, linewidth=1, alpha=0.7

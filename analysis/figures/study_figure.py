@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from analysis import style
+
+#: Dots an inch of PNG files.
+RESOLUTION = 160
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,27 @@ class StudyFigure:
             raise ValueError(f"{self.key}: {self.sentence}")
         with matplotlib.rc_context(style.SETTINGS):
             return self.drawing()
+
+    def png(self) -> bytes:
+        """The figure drawn, as the bytes of a PNG file."""
+        return to_png(self.draw())
+
+
+def to_png(drawn: Figure) -> bytes:
+    """The bytes of a PNG file."""
+    return _save(drawn, format="png", dpi=RESOLUTION, metadata={"Software": None})
+
+
+def to_svg(drawn: Figure) -> bytes:
+    """The bytes of an SVG file; the same figure gives the same bytes."""
+    return _save(drawn, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _save(drawn: Figure, **how: Any) -> bytes:
+    file = io.BytesIO()
+    with matplotlib.rc_context(style.SETTINGS):
+        drawn.savefig(file, **how)
+    return file.getvalue()
 
 
 def nothing_to_draw(key: str, title: str, because: str) -> StudyFigure:

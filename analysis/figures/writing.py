@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
-
-from analysis import style
 from analysis.figures.catalogue import dataset_figures
-from analysis.figures.study_figure import StudyFigure
+from analysis.figures.study_figure import StudyFigure, to_png, to_svg
 from analysis.study_records import StudyRecords
 from hasher.files import write_atomically
-
-#: Dots an inch of the PNG files.
-RESOLUTION = 160
 
 
 @dataclass(frozen=True)
@@ -67,12 +60,8 @@ def write_figure(figure: StudyFigure, folder: Path) -> WrittenFigure:
         png.unlink(missing_ok=True)
         return WrittenFigure(figure, None)
     drawn = figure.draw()
-    raster, vector = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context(style.SETTINGS):
-        drawn.savefig(raster, format="png", dpi=RESOLUTION, metadata={"Software": None})
-        drawn.set_layout_engine("none")  # the first format has found the layout, which takes most of the time
-        drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
-    write_atomically(png, raster.getvalue())
-    write_atomically(svg, vector.getvalue())
+    write_atomically(png, to_png(drawn))
+    drawn.set_layout_engine("none")  # the first format has found the layout, which takes most of the time
+    write_atomically(svg, to_svg(drawn))
     width, height = drawn.get_size_inches()
     return WrittenFigure(figure, Files(svg, png, float(width), float(height)))

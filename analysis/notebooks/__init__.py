@@ -1,0 +1,46 @@
+"""Three notebooks on one study; `python -m analysis.notebooks RUN_DIR` executes and saves them.
+
+What they have in common is here: which study they read, and how a figure appears in them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from analysis.figures import StudyFigure, dataset_figures
+from analysis.study_records import StudyRecords, load_study
+
+FOLDER = Path(__file__).parent
+#: Names the run directory in place of a notebook's parameter.
+VARIABLE = "HAGCN_RUN"
+
+
+def open_study(run: str) -> StudyRecords:
+    """The study in the run directory that ``HAGCN_RUN`` names, otherwise in `run`.
+
+    A relative path is looked for in the working directory and then beside the packages, so that a notebook finds
+    ``runs/digits`` wherever it was opened.
+    """
+    path = Path(os.environ.get(VARIABLE) or run)
+    beside = FOLDER.parents[1] / path
+    return load_study(path if path.is_dir() or not beside.is_dir() else beside)
+
+
+def figures(study: StudyRecords) -> dict[tuple[str, str], StudyFigure]:
+    """Every figure of a study by data set and key."""
+    return {
+        (dataset, figure.key): figure
+        for dataset in study.datasets
+        for section in dataset_figures(study, dataset).values()
+        for figure in section
+    }
+
+
+def show(figure: StudyFigure) -> None:
+    """Display a figure with its title and sentence, or why there is none."""
+    from IPython.display import Image, Markdown, display  # comes with the notebook's kernel
+
+    display(Markdown(f"**{figure.title}.** {figure.sentence}"))
+    if figure.drawing is not None:
+        display(Image(figure.png(), width=620, alt=figure.title))

@@ -1,0 +1,39 @@
+"""Executes the notebooks on a run directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from analysis.notebooks import FOLDER, VARIABLE
+from hasher.errors import UserError
+from hasher.files import write_atomically
+
+#: Seconds that one cell may take.
+CELL_TIMEOUT = 600
+
+
+def notebooks() -> list[Path]:
+    """The notebooks of this package, by name."""
+    return sorted(FOLDER.glob("*.ipynb"))
+
+
+def execute(notebook: Path, run: Path, target: Path) -> None:
+    """Run `notebook` on the study in `run`, from top to bottom in a fresh kernel, and write it with its outputs.
+
+    Raises `UserError` where a cell fails; `target` is then left as it was.
+    """
+    content = nbformat.read(notebook, as_version=4)
+    client = NotebookClient(
+        content, timeout=CELL_TIMEOUT, kernel_name="python3", record_timing=False,
+        resources={"metadata": {"path": str(FOLDER.parents[1])}},
+    )  # fmt: skip
+    try:
+        client.execute(env={**os.environ, VARIABLE: str(run.resolve())})
+    except CellExecutionError as error:
+        raise UserError(f"{notebook}: a cell failed: {error.ename}: {error.evalue}") from None
+    write_atomically(target, nbformat.writes(content) + "\n")

@@ -1,0 +1,153 @@
+"""Reports of studies in which something is missing, and one of a whole study: complete, self-contained, and honest."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+from degenerate import STUDIES
+
+from analysis.figures import dataset_figures
+from analysis.report import SECTION_TITLES, write_report
+from analysis.study_records import load_study
+
+ALL_KEYS = {
+    "map-by-bits", "filter-by-bits", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
+    "nearest-neighbours", "map-by-filter-order", "map-by-knn-size", "map-by-cutoff", "importance", "slices",
+    "parallel-coordinates", "cost-and-gain", "best-by-trials", "best-by-device-seconds", "learning-curves",
+}  # fmt: skip
+NO_MODEL = {"nearest-neighbours"}  # synthetic studies have none
+NOT_SAMPLED = {"map-by-filter-order", "map-by-knn-size", "slices", "parallel-coordinates", "importance"}
+EVALUATED = {"precision-recall", "precision-at-n", "map-by-cutoff", "bit-balance", "bit-correlation"}
+
+#: By study, the figures it has no input for.
+MISSING = {
+    "smallest": NO_MODEL | NOT_SAMPLED,
+    "holes": NO_MODEL | {"importance"},
+    "not_begun": ALL_KEYS,
+    "bare": NO_MODEL | EVALUATED | {"importance", "learning-curves"},
+    "two_data_sets": NO_MODEL,
+}
+VOID = {"meta", "img", "br", "hr", "link", "input", "col"}
+
+
+class Page(HTMLParser):
+    """What a reader of a page gets, and everything in it that could point elsewhere."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(html)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        for tag in set(self.open):
+            self.texts.setdefault(tag, []).append(data)
+
+    def text(self, tag: str = "body") -> str:
+        return " ".join("".join(self.texts.get(tag, [])).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def report(request, tmp_path_factory):
+    """A study's name, the study, its report as text, and the report parsed."""
+    study = load_study(STUDIES[request.param](tmp_path_factory.mktemp("runs")))
+    html = write_report(study).read_text(encoding="utf-8")
+    return request.param, study, html, Page(html)
+
+
+def test_each_figure_is_drawn_or_says_why_not(report):
+    name, study, _, page = report
+    for dataset in study.datasets:
+        found = {one.key: one for section in dataset_figures(study, dataset).values() for one in section}
+        assert found.keys() == ALL_KEYS
+        assert {key for key, figure in found.items() if figure.drawing is None} == MISSING[name]
+        for key, figure in found.items():
+            files = {path.suffix for path in (study.run.path / "figures" / dataset).glob(f"{key}.*")}
+            assert files == (set() if key in MISSING[name] else {".svg", ".png"})
+            assert figure.sentence.startswith("Nothing to draw because") == (key in MISSING[name])
+            assert not re.search(r"\b(nan|inf|None)\b", figure.sentence)
+            assert figure.sentence in page.text()
+    assert len(page.all("img")) == len(study.datasets) * len(ALL_KEYS - MISSING[name])
+
+
+def test_it_needs_no_other_file_and_no_network(report):
+    _, _, html, page = report
+    identifiers = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert max(Counter(identifiers).values()) == 1
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "srcset", "data", "action", "poster", "background"):
+            value = attributes.get(name)
+            if value is not None:
+                assert value.startswith("data:image/") or (
+                    name == "href" and value[:1] == "#" and value[1:] in identifiers
+                )
+        assert not any(name.startswith("on") for name in attributes)
+    styles = page.text("style") + " ".join(attributes.get("style") or "" for _, attributes in page.tags)
+    assert "url(" not in styles and "@import" not in styles
+    assert len(html) < 8e6
+
+
+def test_every_picture_has_a_text_and_a_size(report):
+    _, _, _, page = report
+    for image in page.all("img"):
+        assert len(image["alt"]) > 20
+        assert int(image["width"]) > 300 and int(image["height"]) > 80
+    assert len({image["alt"] for image in page.all("img")}) == len(page.all("img"))
+
+
+def test_the_story_is_in_order(report):
+    _, _, html, page = report
+    assert len(page.all("h1")) == 1
+    assert [one["id"] for one in page.all("section")] == list(SECTION_TITLES)
+    headings = [re.sub("<.*?>", "", one) for one in re.findall(r"<h2>(.*?)</h2>", html)]
+    assert headings == list(SECTION_TITLES.values())
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
+
+
+def test_counts_are_those_of_the_records(report):
+    _, study, html, _ = report
+    row = re.search(r'<th scope="row">search trials</th>(.*?)</tr>', html, re.S)
+    planned, complete, pruned, diverged, failed, not_run = map(int, re.findall(r"<td>(\d+)</td>", row[1]))
+    search = study.records[study.records["kind"] == "search"]
+    states = Counter(search["state"])
+    assert planned == len(study.datasets) * len(study.spec.filters) * len(study.spec.bits) * study.spec.trials
+    assert (complete, pruned, diverged, failed) == tuple(
+        states[s] for s in ("complete", "pruned", "diverged", "failed")
+    )
+    assert not_run == planned - len(search)
+
+
+def test_wide_tables_have_a_box_of_their_own(report):
+    _, _, _, page = report
+    boxes = [attributes for tag, attributes in page.tags if "scroll" in (attributes.get("class") or "").split()]
+    assert len(boxes) >= len(page.all("table"))
+    assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)  # a keyboard can scroll them
+
+
+def test_what_the_user_named_is_text_and_not_html(tmp_path):
+    path = STUDIES["not_begun"](tmp_path)
+    spec = path / "study.yaml"
+    spec.write_text(spec.read_text().replace("Scores drawn from", "'<script>alert(1)</script> & more'  #"))
+    html = write_report(load_study(path)).read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html and "<script" not in html

@@ -1,0 +1,59 @@
+"""Looks can be told apart, in colour, in grey and by the colour-blind."""
+
+import itertools
+
+import matplotlib.colors
+import numpy as np
+import pytest
+
+from analysis import style
+from hasher.baselines import BASELINES
+from hasher.config import FILTER_NAMES
+
+#: Linear RGB as seen without one kind of cone (Machado, Oliveira & Fernandes 2009, severity 1).
+DICHROMATS = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def test_every_method_has_a_look():
+    assert style.FILTERS.keys() == set(FILTER_NAMES)
+    assert style.BASELINES.keys() == set(BASELINES)
+
+
+def test_markers_alone_tell_all_methods_apart():
+    markers = [look.marker for look in [*style.FILTERS.values(), *style.BASELINES.values()]]
+    assert len(set(markers)) == len(markers) and "" not in markers
+
+
+@pytest.mark.parametrize("kind", ["normal", *DICHROMATS])
+def test_colours_of_filters_differ_to_every_kind_of_eye(kind):
+    matrix = np.array(DICHROMATS.get(kind, np.eye(3)))
+    seen = {}
+    for name, look in style.FILTERS.items():
+        colour = np.array(matplotlib.colors.to_rgb(look.colour))
+        linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+        seen[name] = _lab(np.clip(matrix @ linear, 0, 1))
+    distances = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in itertools.combinations(seen, 2)}
+    assert min(distances.values()) > 10, min(distances, key=distances.get)  # 2.3 is the least that can be noticed
+
+
+def _lab(linear):
+    """CIE L*a*b* (D65) of linear sRGB."""
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    scaled = to_xyz @ linear / [0.9505, 1.0, 1.089]
+    f = np.where(scaled > 216 / 24389, np.cbrt(scaled), (24389 / 27 * scaled + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_the_scales_of_maps_are_ordered_in_grey():
+    values = np.linspace(0, 1, 50)
+    lightness = [_lab(_linear(colour)[:3])[0] for colour in matplotlib.colormaps[style.SEQUENTIAL](values)]
+    assert (np.diff(lightness) > 0).all()
+
+
+def _linear(colour):
+    colour = np.asarray(colour)
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
