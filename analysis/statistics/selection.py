@@ -51,16 +51,16 @@ class OrderStability:
         changes: probability that the order is another one with half of every filter's trials.
         best_changes: probability that another filter is best.
         agreement: mean rank correlation (Kendall's tau-b) with the order from all trials.
-        with_first_half: the filters, best first, after the first half of the trials of each.
-        test_agreement: Kendall's tau-b of the order from all trials with that of the replicates' mean test scores; NaN
-            with fewer than two filters tested.
+        first_half_agreement: tau-b of the order from all trials with that after the first half of them in time.
+        test_agreement: tau-b of the order from all trials with that of the replicates' mean test scores; NaN with fewer
+            than two filters tested.
     """
 
     filters: tuple[str, ...]
     changes: float
     best_changes: float
     agreement: float
-    with_first_half: tuple[str, ...]
+    first_half_agreement: float
     test_agreement: float
 
 
@@ -87,14 +87,14 @@ def order_stability(
     # Stable, on scores laid out in the order from all trials: equal scores (-inf) change nothing.
     orders = np.argsort(-best, axis=1, kind="stable")
     in_place = np.arange(len(filters))
-    first_half = {name: scores[name][: max(1, len(scores[name]) // 2)].max() for name in filters}
+    first_half = [scores[name][: max(1, len(scores[name]) // 2)].max() for name in filters]
     both = [name for name in filters if name in tested and np.isfinite(tested[name])]
     return OrderStability(
         filters=tuple(filters),
         changes=float((orders != in_place).any(axis=1).mean()),
         best_changes=float((orders[:, 0] != 0).mean()),
         agreement=_mean_agreement(orders),
-        with_first_half=tuple(sorted(filters, key=lambda name: -first_half[name])),
+        first_half_agreement=_tau([whole[name] for name in filters], first_half),
         test_agreement=_tau([whole[name] for name in both], [tested[name] for name in both]),
     )
 

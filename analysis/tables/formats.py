@@ -16,15 +16,15 @@ from analysis.tables.table import Column, Entry, Table
 
 _TEXT_STYLES = {"": "", "best": "bold", "tied": "italic", "warning": "yellow"}
 
-#: Rows above which a LaTeX table breaks over pages.
-_PAGE = 40
+#: Rows of a LaTeX table that a page holds with its notes, in either orientation.
+_PAGE = 30
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[utf8]{inputenc}
-\usepackage[a4paper,margin=2cm]{geometry}
+\usepackage[a4paper,landscape,margin=2cm]{geometry}
 \usepackage{booktabs}
-\usepackage{longtable}
 \usepackage{graphicx}
 \usepackage[table]{xcolor}
 """
@@ -67,24 +67,28 @@ def to_csv(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    r"""A float (``longtable`` where it is long) for ``\input``.
+    r"""Floats for ``\input``, more than one where a page does not hold all rows.
 
-    Needs booktabs, longtable, graphicx and xcolor with its option ``table``; `latex_document` loads them.
+    They need booktabs, graphicx and xcolor with its option ``table``; `latex_document` loads them.
     """
+    starts = range(0, max(1, len(table.rows)), _PAGE)
+    return "\n".join(_float(table, range(start, min(start + _PAGE, len(table.rows)))) for start in starts)
+
+
+def _float(table: Table, rows: range) -> str:
     align = "".join("r" if column.align == "right" else "l" for column in table.columns)
     head = " & ".join(_latex_text(column.heading) for column in table.columns) + r" \\"
     body = [
-        (r"\midrule" + "\n" if index in table.rules and index else "") + " & ".join(map(_latex_entry, row)) + r" \\"
-        for index, row in enumerate(table.rows)
+        (r"\midrule[0.2pt]" + "\n" if index in table.rules and index > rows.start else "")
+        + " & ".join(map(_latex_entry, table.rows[index]))
+        + r" \\"
+        for index in rows
     ]
-    notes = [r"\par\smallskip\footnotesize " + _latex_text(note) for note in _notes(table, "Bold", "shaded")]
-    caption = rf"\caption{{{_latex_text(table.title)}}}"
-    if len(table.rows) > _PAGE:
-        top = [rf"\begin{{longtable}}{{{align}}}", caption + r" \\", r"\toprule", head, r"\midrule", r"\endfirsthead",
-               r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]  # fmt: skip
-        return "\n".join([*top, *body, r"\end{longtable}", "{", *notes, r"\par}"]) + "\n"
+    caption = table.title + (" (continued)" if rows.start else "")
+    last = rows.stop == len(table.rows)
+    notes = [r"\par\smallskip\footnotesize " + _latex_text(note) for note in _notes(table, "Bold", "shaded") if last]
     return "\n".join([
-        r"\begin{table}[htbp]", r"\centering", caption,
+        r"\begin{table}[htbp]", r"\centering", rf"\caption{{{_latex_text(caption)}}}",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule",
         r"\end{tabular}}", r"\begin{minipage}{\linewidth}", *notes, r"\end{minipage}", r"\end{table}",
