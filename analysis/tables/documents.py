@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rich.console import RenderableType
+
 from analysis.names import dataset_label
 from analysis.results import DatasetResults
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
 from analysis.tables.cost import cost_by_filter_table, cost_table
-from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_text
+from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import intervals_table, order_table, pairs_table, selection_table, tests_table
@@ -87,6 +89,6 @@ def html_tables(study: StudyRecords, dataset: str) -> dict[Section, list[str]]:
     return sections
 
 
-def main_table_text(study: StudyRecords, dataset: str) -> str:
-    """The main table as plain text for a terminal."""
-    return to_text([main_table(DatasetResults(study, dataset))])
+def terminal_table(study: StudyRecords, dataset: str) -> RenderableType:
+    """The main table for a `rich` console; plain text where the console is no terminal."""
+    return to_terminal(main_table(DatasetResults(study, dataset)))

@@ -6,15 +6,16 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis.tables.table import Column, Entry, Table
+from analysis.tables.table import Column, Entry, Mark, Table
 
-_TEXT_STYLES = {"": "", "best": "bold", "tied": "italic", "warning": "yellow"}
+_STYLES: dict[Mark, str] = {"": "", "best": "bold", "tied": "italic", "warning": "yellow"}
+_SIGNS: dict[Mark, str] = {"": "", "best": " *", "tied": " ~", "warning": " !"}
 
 #: Rows of a LaTeX table that a page holds with its notes, in either orientation.
 _PAGE = 30
@@ -154,29 +155,13 @@ def _html_class(column: Column, *more: str) -> str:
     return f' class="{" ".join(classes)}"' if classes else ""
 
 
-def to_rich(table: Table) -> RichTable:
-    """For a `rich` console."""
+def to_terminal(table: Table) -> RenderableType:
+    """For a `rich` console; the best entry has ``*`` and those tied with it ``~``, so that no colours are needed."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold")
     for column in table.columns:
         shown.add_column(column.heading, justify=column.align)
     for index, row in enumerate(table.rows):
         if index and index in table.rules:
             shown.add_section()
-        shown.add_row(*(Text(entry.text, style=_TEXT_STYLES[entry.mark]) for entry in row))
-    return shown
-
-
-def to_text(tables: Sequence[Table], width: int = 120) -> str:
-    """Plain text without colours, the best entry with ``*`` and those tied with it with ``~``."""
-    console = Console(width=width, no_color=True, file=io.StringIO())
-    with console.capture() as capture:
-        for table in tables:
-            marked = [[_plain(entry) for entry in row] for row in table.rows]
-            console.print(to_rich(Table(table.name, table.title, table.columns, marked, (), table.rules)))
-            for note in _notes(table, "*", "with ~"):
-                console.print(Text(note))
-    return capture.get()
-
-
-def _plain(entry: Entry) -> Entry:
-    return Entry(entry.text + {"best": " *", "tied": " ~", "warning": " !", "": ""}[entry.mark])
+        shown.add_row(*(Text(entry.text + _SIGNS[entry.mark], style=_STYLES[entry.mark]) for entry in row))
+    return Group(shown, *(Text(note) for note in _notes(table, "*", "~")))
