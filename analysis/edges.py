@@ -31,7 +31,7 @@ class Edge:
         return f"{self.name} = {self.value:g} is at the {self.end} end of {self.low:g} to {self.high:g}"
 
 
-def edges(spec: StudySpec, filter_name: str, chosen: Mapping[str, Any]) -> list[Edge]:
+def edges(spec: StudySpec, filter_name: str, chosen: Mapping[Any, Any]) -> list[Edge]:
     """The hyperparameters of a filter's winner that sit on an edge, in the order of the space.
 
     Ranges are looked at on the scale they were sampled on; a categorical has edges where its choices are three numbers

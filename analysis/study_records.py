@@ -20,6 +20,10 @@ from study.spec import StudySpec
 _NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
            "precision_at_radius_2", "device_seconds")  # fmt: skip
 
+#: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
+_TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", "data_fingerprint", "host", "device",
+         "versions", "commit", "optuna_study", "error", "note")  # fmt: skip
+
 
 @dataclass(frozen=True)
 class StudyRecords:
@@ -62,6 +66,17 @@ class StudyRecords:
         ordered = self.records.sort_values("index", kind="stable")
         return dict(iter(ordered.groupby(["kind", "dataset", "filter", "bits"])))
 
+    def curve_rows(self, kind: Kind, cell: Cell) -> pd.DataFrame:
+        """The epochs of the runs of one kind of a cell, by index and epoch; empty without any."""
+        rows = self._curves_by_cell.get((kind, cell.dataset, cell.filter, cell.bits))
+        return self.curves.iloc[:0] if rows is None else rows
+
+    @cached_property
+    def _curves_by_cell(self) -> dict[Hashable, pd.DataFrame]:
+        if self.curves.empty:
+            return {}
+        return dict(iter(self.curves.groupby(["kind", "dataset", "filter", "bits"])))
+
     def winner(self, cell: Cell) -> pd.Series | None:
         """The complete search trial with the best validation `map`, the earlier of equals; None without one."""
         trials = self.runs("search", cell)
@@ -95,6 +110,9 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
 def _read_csv(path: Path) -> pd.DataFrame:
     """A table as `study.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
     try:
-        return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], low_memory=False)
+        return pd.read_csv(
+            path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip", keep_default_na=False, na_values=[""],
+            low_memory=False,
+        )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None

@@ -43,7 +43,7 @@ def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]
     return [*names, *values, *course, Entry(listed)]
 
 
-def _value(winner: Mapping[str, Any], name: str, at_edge: bool) -> Entry:
+def _value(winner: Mapping[Any, Any], name: str, at_edge: bool) -> Entry:
     mark: Mark = "warning" if at_edge else ""
     value = winner.get(name)
     if value is None or pd.isna(value):
@@ -61,7 +61,7 @@ def shown(value: Any) -> str:
 def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
     spec = results.study.spec
     found = [edge for cell in results.filter_cells for edge in _edges_of(results, cell)]
-    notes = ["Chosen on validation queries alone. Trials and epochs are counted from 0 and from 1."]
+    notes = ["Chosen on validation queries alone. Trials are counted from 0, epochs from 1."]
     if found:
         notes.append(
             f"{len(found)} chosen values lie within 5% of an end of their range: something better may lie beyond "
@@ -80,6 +80,6 @@ def _edges_of(results: DatasetResults, cell: Cell) -> list[Edge]:
     return [] if winner is None else edges(results.study.spec, cell.filter, winner)
 
 
-def _winner(results: DatasetResults, cell: Cell) -> dict[str, Any] | None:
+def _winner(results: DatasetResults, cell: Cell) -> dict[Any, Any] | None:
     found = results.study.winner(cell)
-    return None if found is None else {str(name): value for name, value in found.items()}
+    return None if found is None else found.to_dict()

@@ -1,0 +1,5 @@
+import sys
+
+from analysis.command import main
+
+sys.exit(main())

@@ -1,0 +1,111 @@
+"""The command line: ``python -m analysis``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.compare import compare
+from analysis.explain import explain, find_cell
+from analysis.study_records import StudyRecords, load_study
+from analysis.tables import terminal_table, write_tables
+from analysis.verify import verify
+from hasher.errors import UserError
+
+_COMMANDS = ("make", "explain", "verify", "compare")
+#: Columns where the output is no terminal.
+_WIDTH = 160
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Exit codes: 0 done, 1 `verify` found a difference, 2 bad input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] not in (*_COMMANDS, "-h", "--help"):
+        given.insert(0, "make")
+    options = _parser().parse_args(given)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    try:
+        return int(options.run(options, console))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis",
+        description="Tables, figures, statistics and a report of studies that run_study.py ran.",
+        epilog="`python -m analysis RUN` is short for `python -m analysis make RUN`.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    make = commands.add_parser("make", help="write all tables, figures and the report of one or more studies")
+    make.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory, for instance runs/digits")
+    make.set_defaults(run=_make)
+    one = commands.add_parser("explain", help="print everything that one cell of the main table rests on")
+    one.add_argument("runs", type=Path, metavar="RUN")
+    one.add_argument("dataset", metavar="DATASET")
+    one.add_argument("filter", metavar="FILTER", help="filter or baseline, as in records.csv")
+    one.add_argument("bits", metavar="BITS")
+    one.set_defaults(run=_explain)
+    check = commands.add_parser("verify", help="recompute every table from the records; exit code 1 where one differs")
+    check.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    check.set_defaults(run=_verify)
+    both = commands.add_parser("compare", help="print two studies side by side, with tests of their differences")
+    both.add_argument("runs", nargs=2, type=Path, metavar="RUN")
+    both.set_defaults(run=_compare)
+    for command in (make, one, check, both):
+        command.add_argument(
+            "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
+        )
+    return parser
+
+
+def _make(options: argparse.Namespace, console: Console) -> int:
+    from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
+
+    for study in _studies(options.runs, options.data_dir):
+        started = time.perf_counter()
+        tables = write_tables(study)
+        report = write_report(study)
+        for dataset in study.datasets:
+            console.print(terminal_table(study, dataset))
+            console.print()
+        console.print(
+            f"{len(tables)} files of tables in {study.run.tables}, figures beside them, report in {report} "
+            f"({time.perf_counter() - started:.0f} s)"
+        )
+    return 0
+
+
+def _explain(options: argparse.Namespace, console: Console) -> int:
+    study = load_study(options.runs, options.data_dir)
+    console.print(explain(study, find_cell(study, options.dataset, options.filter, options.bits)))
+    return 0
+
+
+def _verify(options: argparse.Namespace, console: Console) -> int:
+    differs = 0
+    for study in _studies(options.runs, options.data_dir):
+        found = verify(study)
+        for line in found:
+            console.print(f"{study.run.path}: {line}", soft_wrap=True, markup=False)
+        if not found:
+            console.print(f"{study.run.path}: every table follows from the records")
+        differs += bool(found)
+    return 1 if differs else 0
+
+
+def _compare(options: argparse.Namespace, console: Console) -> int:
+    first, second = _studies(options.runs, options.data_dir)
+    console.print(compare(first, second))
+    return 0
+
+
+def _studies(paths: Sequence[Path], data_dir: Path) -> list[StudyRecords]:
+    """All of them before anything is written, so that a wrong path leaves nothing half done."""
+    return [load_study(path, data_dir) for path in paths]

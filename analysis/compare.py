@@ -1,0 +1,123 @@
+"""Two studies side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from analysis.names import dataset_label, in_order
+from analysis.per_query import PerQuery, difference
+from analysis.results import DatasetResults
+from analysis.statistics.column import FEWEST, TOO_FEW
+from analysis.statistics.paired import PairedTest, holm, paired_test
+from analysis.study_records import StudyRecords
+from analysis.tables.formats import to_terminal
+from analysis.tables.scores import BITS, FILTER, method_entry
+from analysis.tables.table import MISSING, Column, Entry, Table, count, number, p_value, with_spread
+from hasher.baselines import BASELINES
+from hasher.errors import UserError
+from study.jobs import Cell
+from study.spec import differences
+
+
+def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
+    """How the specs differ, and a table for every data set that both have.
+
+    Raises `UserError` where they have none in common.
+    """
+    common = [dataset for dataset in first.datasets if dataset in second.datasets]
+    if not common:
+        raise UserError(
+            f"{first.run.path} and {second.run.path}: no data set in common "
+            f"({', '.join(first.datasets)}; {', '.join(second.datasets)})"
+        )
+    changed = differences(first.spec, second.spec)
+    parts: list[RenderableType] = [
+        Text(f"A: {first.run.path}"), Text(f"B: {second.run.path}"), Text(),
+        Text("Differences of the specs, A → B:" if changed else "The specs are the same."),
+        *(Text(f"  {line}") for line in changed),
+    ]  # fmt: skip
+    for dataset in common:
+        parts += [
+            Text(),
+            to_terminal(comparison_table(DatasetResults(first, dataset), DatasetResults(second, dataset))),
+        ]
+    return Group(*parts)
+
+
+def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
+    """mAP of both studies and B minus A for every cell that either has, tested where that can be."""
+    methods = in_order([*first.filters, *second.filters, *BASELINES])
+    bits = sorted({*first.bits, *second.bits})
+    cells = [Cell(first.dataset, method, length) for method in methods for length in bits]
+    untestable = _untestable(first, second)
+    tests = {cell: untestable or _test(_scores(first, cell), _scores(second, cell)) for cell in cells}
+    tested = [cell for cell in cells if isinstance(tests[cell], PairedTest)]
+    adjusted = dict(zip(tested, holm([tests[cell].p_value for cell in tested]), strict=True))  # type: ignore[union-attr]
+    rows = [_row(first, second, cell, tests[cell], adjusted.get(cell)) for cell in cells]
+    columns = [
+        FILTER, BITS, Column("map_a", "A, mAP"), Column("map_b", "B, mAP"), Column("difference", "B minus A"),
+        Column("low", "95% low"), Column("high", "95% high"), Column("p_holm", "p, Holm"),
+        Column("note", "Note", "left"),
+    ]  # fmt: skip
+    notes = [
+        "Tests are paired by query, and by seed where both studies used the same seeds; Holm's correction is over all "
+        f"rows that are tested. Two differ at the 5% level where p is below 0.05. A claim needs {FEWEST} replicates."
+    ]
+    if untestable:
+        notes.append(f"Nothing was tested: {untestable}.")
+    starts = frozenset(range(0, len(rows), len(bits)))
+    return Table("comparison", f"{dataset_label(first.dataset)}: B against A", columns, rows, notes, starts)
+
+
+def _untestable(first: DatasetResults, second: DatasetResults) -> str:
+    """Why no cell of the data set can be tested; empty where some may be."""
+    ours, theirs = (set(_fingerprints(results)) for results in (first, second))
+    return "the data are not the same (their fingerprints differ)" if ours and theirs and ours != theirs else ""
+
+
+def _fingerprints(results: DatasetResults) -> list[str]:
+    records = results.study.records
+    if "data_fingerprint" not in records:
+        return []
+    return list(records.loc[records["dataset"] == results.dataset, "data_fingerprint"].dropna().unique())
+
+
+def _scores(results: DatasetResults, cell: Cell) -> PerQuery | None:
+    return results.scores.get(cell)
+
+
+def _test(first: PerQuery | None, second: PerQuery | None) -> PairedTest | str:
+    """B minus A, or why it cannot be tested."""
+    if first is None or second is None:
+        return ""
+    both = difference(second, first)
+    if both is None:
+        return "not tested on the same queries"
+    if first.fixed:
+        return "" if np.allclose(both, 0) else "differs, though nothing in it is random"
+    return paired_test(both) if len(both) >= FEWEST and both.shape[1] > 1 else TOO_FEW
+
+
+def _row(
+    first: DatasetResults, second: DatasetResults, cell: Cell, test: PairedTest | str, adjusted: float | None
+) -> list[Entry]:
+    summaries = [_summary(results, cell) for results in (first, second)]
+    means = [mean for mean, _ in summaries]
+    row = [method_entry(cell.filter), count(cell.bits), *(with_spread(*summary) for summary in summaries)]
+    row.append(number(means[1] - means[0], signed="+"))
+    if isinstance(test, str):
+        absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]
+        note = test or (f"no score in {' and '.join(absent)}" if absent else "")
+        return [*row, Entry(MISSING), Entry(MISSING), Entry(MISSING), Entry(note)]
+    low, high = (number(value, signed="+") for value in (test.interval.low, test.interval.high))
+    return [*row, low, high, Entry(MISSING if adjusted is None else p_value(adjusted)), Entry("")]
+
+
+def _summary(results: DatasetResults, cell: Cell) -> tuple[float, float]:
+    """Mean and deviation; NaN where the study does not have the cell."""
+    if cell not in results.cells:
+        return float("nan"), float("nan")
+    row = results.summary(cell)
+    return float(row["map_mean"]), float(row["map_sd"])

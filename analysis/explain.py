@@ -1,0 +1,239 @@
+"""Everything one cell of the main table rests on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from analysis.edges import edges
+from analysis.names import dataset_label, full_label
+from analysis.results import DatasetResults
+from analysis.statistics.column import FEWEST
+from analysis.statistics.intervals import bootstrap_interval
+from analysis.study_records import StudyRecords
+from analysis.summary import in_words, scored, search_counts, tested_counts, tested_kind, tested_runs
+from analysis.tables.formats import to_terminal
+from analysis.tables.hyperparameters import shown
+from analysis.tables.table import Column, Entry, Table, decimals, number
+from hasher.baselines import BASELINES
+from hasher.config import HasherConfig
+from hasher.errors import UserError
+from study.jobs import Cell, Task
+
+_SCORES = (
+    ("map", "mAP"),
+    ("map_at_k", "mAP@k"),
+    ("map_released", "Released code's"),
+    ("precision_at_radius_2", "P@r2"),
+)
+
+
+def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell:
+    """The cell a person means. Raises `UserError` that lists what the study has."""
+    known: list[tuple[str, str, list[Any]]] = [
+        ("data set", dataset, study.datasets),
+        ("filter or baseline", method, [*study.spec.filters, *BASELINES]),
+        ("code length", bits, study.spec.bits),
+    ]
+    for kind, given, there in known:
+        if given not in map(str, there):
+            raise UserError(f"{given}: no such {kind} in {study.run.path}, it has {', '.join(map(str, there))}")
+    return Cell(dataset, method, int(bits))
+
+
+def explain(study: StudyRecords, cell: Cell) -> RenderableType:
+    """Score, selection, trials, replicates, configuration, data, origin, files, and the command that runs it again."""
+    baseline = cell.filter in BASELINES
+    parts: list[RenderableType] = [
+        Text(
+            f"{full_label(cell.filter)}, {cell.bits} bits, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"
+        ),
+        *_section("Score", _score(study, cell)),
+    ]
+    if not baseline:
+        parts += [*_section("Selection", _selection(study, cell)), Text(), to_terminal(_trials(study, cell))]
+    parts += [Text(), to_terminal(_tests(study, cell))]
+    if not baseline and study.winner(cell) is not None:
+        parts += _section("Configuration of the replicates", _configuration(study, cell))
+    parts += _section("Data", _data(study, cell))
+    parts += _section("Origin", _origin(_recorded(study, cell)))
+    parts += _section("Files", _files(study, cell))
+    parts += _section("To run it again", _rerun(study, cell))
+    return Group(*parts)
+
+
+def _section(heading: str, lines: Iterable[str]) -> list[RenderableType]:
+    return [Text(), Text(heading, "bold"), *(Text(f"  {line}") for line in lines)]
+
+
+def _recorded(study: StudyRecords, cell: Cell) -> pd.DataFrame:
+    found = [study.runs("search", cell), tested_runs(study, cell)]
+    return pd.concat([rows for rows in found if len(rows)]) if any(map(len, found)) else study.records.iloc[:0]
+
+
+def _score(study: StudyRecords, cell: Cell) -> list[str]:
+    results = DatasetResults(study, cell.dataset)
+    summary, scores = results.summary(cell), results.scores[cell]
+    if summary["missing"]:
+        return [f"none: {summary['missing']}"]
+    spread = f" ± {decimals(summary['map_sd'])}" if pd.notna(summary["map_sd"]) else ""
+    lines = [f"mAP {decimals(summary['map_mean'])}{spread} over {summary['replicates']} runs on the test queries"]
+    if scores is not None and (scores.fixed or len(scores.values) >= FEWEST) and scores.values.shape[1] > 1:
+        interval = bootstrap_interval(scores.values)
+        lines.append(f"95% interval {decimals(interval.low)} to {decimals(interval.high)}")
+    column = results.columns[cell.bits]
+    pair = column.against_best(cell.filter)
+    if cell.filter == column.best:
+        lines.append(f"the best at {cell.bits} bits")
+    elif pair is not None and pair.test is not None and pair.adjusted is not None:
+        verdict = "tied with" if cell.filter in column.tied else "differs from"
+        difference = decimals(pair.test.difference, signed="+")
+        lines.append(f"{verdict} the best, {full_label(pair.second)}: {difference}, Holm's p = {pair.adjusted:.3g}")
+    elif pair is not None:
+        lines.append(f"not compared with the best, {full_label(pair.second)}: {pair.why_not}")
+    return lines
+
+
+def _selection(study: StudyRecords, cell: Cell) -> list[str]:
+    counts, winner = search_counts(study, cell), study.winner(cell)
+    other = in_words(counts)
+    lines = [f"{counts.planned} trials planned, {counts.complete} complete" + (f", {other}" if other else "")]
+    if winner is None:
+        return [*lines, "no trial is complete, so there is no winner"]
+    trials = study.runs("search", cell)
+    rest = trials[(trials["state"] == "complete") & (trials["index"] != winner["index"])]["map"].max()
+    lead = "" if pd.isna(rest) else f", {decimals(winner['map'] - rest, 4, '+')} ahead of the next"
+    return [
+        *lines,
+        "rule: the complete trial with the best validation mAP, the earlier of equals; test queries play no part",
+        f"winner: trial {winner['index']} with validation mAP {decimals(winner['map'], 4)}{lead}, best at epoch "
+        f"{shown(winner['chosen_epoch'])}",
+        *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.filter, winner.to_dict())),
+    ]
+
+
+def _trials(study: StudyRecords, cell: Cell) -> Table:
+    sampled = list(study.spec.space_for(cell.filter))
+    columns = [
+        Column("trial", "Trial"), Column("state", "State", "left"), Column("map", "mAP"),
+        Column("chosen_epoch", "Best epoch"), Column("epochs", "Epochs"), Column("seed", "Seed"),
+        Column("seconds", "Seconds"), *(Column(name, name) for name in sampled), Column("error", "Error", "left"),
+    ]  # fmt: skip
+    winner = study.winner(cell)
+    rows = []
+    for _, trial in study.runs("search", cell).iterrows():
+        chosen = ", chosen" if winner is not None and trial["index"] == winner["index"] else ""
+        plain = [_entry(trial, name) for name in ("chosen_epoch", "epochs", "seed", "seconds", *sampled, "error")]
+        rows.append([_entry(trial, "index"), Entry(trial["state"] + chosen), number(trial["map"], 4), *plain])
+    return Table("trials", "Search trials, scored on validation queries", columns, rows)
+
+
+def _tests(study: StudyRecords, cell: Cell) -> Table:
+    columns = [
+        Column("run", "Run"), Column("state", "State", "left"), Column("seed", "Seed"),
+        *(Column(name, heading) for name, heading in _SCORES), Column("epochs", "Epochs"),
+        Column("seconds", "Seconds"), Column("error", "Error or note", "left"),
+    ]  # fmt: skip
+    rows = []
+    for _, run in tested_runs(study, cell).iterrows():
+        said = [str(run[name]) for name in ("error", "note") if pd.notna(run.get(name))]
+        rows.append([
+            _entry(run, "index"), Entry(str(run["state"])), _entry(run, "seed"),
+            *(number(run[name], 4) for name, _ in _SCORES), _entry(run, "epochs"), _entry(run, "seconds"),
+            Entry("; ".join(said)),
+        ])  # fmt: skip
+    counts = tested_counts(study, cell)
+    title = f"Runs on the test queries, {counts.complete} of {counts.planned} complete (k = {study.spec.k})"
+    return Table("tests", title, columns, rows)
+
+
+def _entry(run: pd.Series, name: str) -> Entry:
+    value = run.get(name)
+    return Entry("") if value is None or pd.isna(value) else Entry(value if isinstance(value, str) else _digits(value))
+
+
+def _digits(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else f"{value:.4g}"
+
+
+def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
+    """The winner's, each value with where it came from."""
+    winner = study.winner(cell)
+    assert winner is not None
+    sampled, fixed = study.spec.space_for(cell.filter), study.spec.fixed_for(cell.filter)
+    lines = [
+        f"filter = {cell.filter}",
+        f"bits = {cell.bits}",
+        f"epochs = {shown(winner['chosen_epoch'])} (the winner's best)",
+    ]
+    for name in HasherConfig.model_fields:
+        value = winner.get(name)
+        if name in ("filter", "bits", "epochs") or value is None or pd.isna(value):
+            continue
+        origin = "sampled" if name in sampled else "fixed" if name in fixed else "default"
+        lines.append(f"{name} = {value if isinstance(value, str) else f'{value:.9g}'} ({origin})")
+    return lines
+
+
+def _data(study: StudyRecords, cell: Cell) -> list[str]:
+    wanted = next(dataset for dataset in study.spec.datasets if dataset.name == cell.dataset)
+    limits = wanted.model_dump(exclude={"source"}, exclude_none=True)
+    lines = [
+        f"source {wanted.source}, split seed {study.spec.split_seed}"
+        + "".join(f", {name} = {value}" for name, value in limits.items())
+    ]
+    runs = _recorded(study, cell)
+    for scored_on, rows in runs.dropna(subset=["scored_on"]).groupby("scored_on"):
+        sizes = rows[["train_items", "database_items", "queries"]].dropna().drop_duplicates().astype(int)
+        lines += [
+            f"{row.train_items} trained on, {row.database_items} in the database, {row.queries} {scored_on} queries"
+            for row in sizes.itertuples()
+        ]
+    return [*lines, *(f"fingerprint {value}" for value in _distinct(runs, "data_fingerprint"))]
+
+
+def _origin(runs: pd.DataFrame) -> list[str]:
+    names = {"commit": "commit", "versions": "versions", "host": "host", "device": "device", "threads": "threads",
+             "optuna_study": "Optuna study"}  # fmt: skip
+    lines = [
+        f"{heading}: {', '.join(_distinct(runs, name))}" for name, heading in names.items() if _distinct(runs, name)
+    ]
+    started = sorted(_distinct(runs, "started"))
+    return [*lines, f"first run started {started[0]}, last {started[-1]}"] if started else lines
+
+
+def _distinct(runs: pd.DataFrame, name: str) -> list[str]:
+    return [] if name not in runs else [str(value) for value in runs[name].dropna().unique()]
+
+
+def _files(study: StudyRecords, cell: Cell) -> list[str]:
+    kind = tested_kind(cell)
+    paths = [study.run.evaluation(Task(kind, cell, int(index))) for index in scored(study, cell)["index"]]
+    if cell.filter not in BASELINES:
+        paths.insert(0, study.run.model(cell))
+    return [str(path) if path.exists() else f"{path} (missing)" for path in paths] or ["none"]
+
+
+def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
+    """The frozen study narrowed to the cell. Seeds depend on a run's kind and index alone, so they are the same."""
+    words = ["python", "run_study.py", str(study.run.spec), "--name", f"{study.name}-again", "--bits", str(cell.bits)]
+    if cell.filter not in BASELINES:
+        words += ["--filters", cell.filter]
+    wanted = next(dataset for dataset in study.spec.datasets if dataset.name == cell.dataset)
+    lines = [shlex.join(words)]
+    if len(study.spec.datasets) > 1:
+        if wanted == type(wanted)(source=wanted.source):
+            lines = [shlex.join([*words, "--dataset", wanted.source])]
+        else:
+            lines.append(
+                f"(it also runs the other data sets: only {study.run.spec} holds the sizes of this one's split)"
+            )
+    if cell.filter in BASELINES:
+        lines.append("(baselines are part of every study)")
+    commits = [name for name in _distinct(_recorded(study, cell), "commit") if name != "unknown"]
+    return [*(f"git checkout {name.removesuffix('+changes')}" for name in commits[:1]), *lines]
