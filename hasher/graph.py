@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import scipy.linalg
 import torch
 from torch import Tensor
@@ -35,11 +36,18 @@ def knn_graph(features: Tensor, k: int, edge_power: float) -> Tensor:
         return features.new_zeros(n, n)
     unit = torch.nn.functional.normalize(features, dim=1)
     cosine = (unit @ unit.T).fill_diagonal_(-torch.inf)
-    kth_largest = cosine.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+    kth_largest = _kth_largest(cosine, k)
     rounding = 8 * torch.finfo(cosine.dtype).eps
     linked = cosine >= kth_largest - rounding
     weights = cosine.clamp_(min=0).pow_(edge_power) * linked
     return torch.maximum(weights, weights.T)
+
+
+def _kth_largest(matrix: Tensor, k: int) -> Tensor:
+    """The k-th largest entry of every row: (n, m) → (n, 1)."""
+    if matrix.device.type == "cpu":  # numpy's vectorised sort takes a sixth of the time of PyTorch's top-k there
+        return torch.from_numpy(np.sort(matrix.numpy(), axis=1)[:, -k, None])
+    return matrix.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
 
 
 @torch.no_grad()

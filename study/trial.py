@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from ray import tune
+from threadpoolctl import threadpool_limits
 
 from study.jobs import Job
 from study.provenance import worker_facts
@@ -47,7 +48,9 @@ class HasherTrainable(tune.Trainable):
     def setup(  # type: ignore[override]  # Tune passes `with_parameters` on as further arguments
         self, config: dict[str, Any], data: dict[str, StudyData], resources: Resources
     ) -> None:
-        torch.set_num_threads(max(1, int(resources.cpus)))
+        threads = max(1, int(resources.cpus))
+        torch.set_num_threads(threads)
+        threadpool_limits(threads)  # NumPy's and SciPy's own pools: more threads than cores wait for each other
         self._data, self._resources = data, resources
         self._begin(config["job"])
 
