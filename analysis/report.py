@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from analysis import report_facts
 from analysis.figures import WrittenFigure, write_dataset_figures
 from analysis.names import dataset_label
 from analysis.study_records import StudyRecords
+from analysis.tables import html_tables
+from analysis.tables.formats import to_html
+from analysis.tables.table import Table
 from hasher.files import write_atomically
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -30,6 +34,14 @@ SECTION_TITLES = {
     "hyperparameters": "What matters among the hyperparameters",
     "cost": "What it cost",
     "reproduce": "How to reproduce it",
+}
+
+#: What the tables after a section's first one are about; they are folded away.
+MORE_TABLES = {
+    "results": "More tables: what each cell rests on, tests, confidence intervals, what selecting the best does",
+    "paper": "More tables against the paper",
+    "hyperparameters": "More tables of the hyperparameters",
+    "cost": "More tables: what each cell cost",
 }
 
 INTRODUCTIONS = {
@@ -64,7 +76,7 @@ class _Part:
     dataset: str
     label: str
     headline: str
-    tables: dict[str, list[Markup]]
+    tables: Mapping[str, list[Markup]]
     figures: dict[str, list[_Image]]
 
 
@@ -86,11 +98,10 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         parts=parts,
         section_titles=SECTION_TITLES,
         introductions=INTRODUCTIONS,
+        more_tables=MORE_TABLES,
         plan=report_facts.plan_in_words(study.spec),
-        counts=report_facts.run_counts(study),
-        sampled=report_facts.sampled(study.spec),
-        fixed=report_facts.fixed(study.spec),
-        data=report_facts.data_sets(study),
+        run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
+        data_table=Markup(to_html(report_facts.data_table(study))),
         origin=report_facts.origin(study),
         commits=report_facts.commits(study),
         commands=report_facts.commands(study),
@@ -103,12 +114,16 @@ def _part(study: StudyRecords, dataset: str) -> _Part:
         section: [_image(one, name) for one in written]
         for section, written in write_dataset_figures(study, dataset).items()
     }
+    tables = {
+        str(section): [Markup(table) for table in found] for section, found in html_tables(study, dataset).items()
+    }
     headline = figures["results"][0].sentence
-    return _Part(dataset, name, headline, _tables(study, dataset), figures)
+    return _Part(dataset, name, headline, tables, figures)
 
 
-def _tables(study: StudyRecords, dataset: str) -> dict[str, list[Markup]]:
-    return {"results": [], "paper": [], "hyperparameters": [], "cost": []}
+def _run_tables(study: StudyRecords) -> list[Table]:
+    space = [report_facts.space_table(study.spec)] if study.spec.space else []
+    return [report_facts.counts_table(study), *space]
 
 
 def _image(written: WrittenFigure, dataset: str) -> _Image:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import pandas as pd
 
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import dataset_label, in_order, label
 from analysis.study_records import StudyRecords
-from analysis.summary import Counts, count
+from analysis.summary import count
+from analysis.tables.table import MISSING, Column, Entry, Table, text
+from analysis.tables.table import count as whole
 from study.dimensions import Dimension
 from study.jobs import all_tasks
 from study.spec import StudySpec
@@ -23,35 +23,14 @@ _SAMPLERS = {
     "gp": "chosen by a Gaussian process",
 }
 
-ABSENT = "–"
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """One row of the table of sampled hyperparameters."""
-
-    name: str
-    values: str
-    filters: str
-
-
-@dataclass(frozen=True)
-class Data:
-    """One row of the table of data sets; counts are text, a dash where no record has them."""
-
-    name: str
-    source: str
-    searched_on: str
-    tested_on: str
-    fingerprint: str
-
 
 def plan_in_words(spec: StudySpec) -> list[str]:
     """What was to be run, a sentence each: the cells, the search, the test."""
     cells = len(spec.datasets) * len(spec.filters) * len(spec.bits)
     trials = {spec.trials_of(name) for name in spec.filters}
     sampler = _SAMPLERS[spec.sampler.name]
-    first = f", the first {counted(len(spec.first_trials), 'of them')} given" if spec.first_trials else ""
+    given = len(spec.first_trials)
+    first = f", the first {given if given > 1 else 'one'} given" if given else ""
     some = f"{min(trials)} to {max(trials)} trials" if len(trials) > 1 else counted(min(trials), "trial")
     pruner = "run to their end" if spec.pruner.name == "none" else f"are pruned by {spec.pruner.name.replace('_', ' ')}"
     return [
@@ -65,27 +44,32 @@ def plan_in_words(spec: StudySpec) -> list[str]:
     ]
 
 
-def run_counts(study: StudyRecords) -> dict[str, Counts]:
-    """How the runs of each kind ended, by a name for the kind."""
-    tasks = all_tasks(study.spec)
+def counts_table(study: StudyRecords) -> Table:
+    """How the runs of each kind ended."""
+    tasks, records = all_tasks(study.spec), study.records
     kinds = {"search": "search trials", "replicate": "replicates", "baseline": "baseline runs"}
-    records = study.records
-    return {
-        name: count(records[records["kind"] == kind], sum(task.kind == kind for task in tasks))
-        for kind, name in kinds.items()
-    }
+    rows = []
+    for kind, name in kinds.items():
+        found = count(records[records["kind"] == kind], sum(task.kind == kind for task in tasks))
+        states = (found.planned, found.complete, found.pruned, found.diverged, found.failed, found.not_run)
+        rows.append([text(name), *(whole(number) for number in states)])
+    headings = ["planned", "complete", "pruned", "diverged", "failed", "not run"]
+    columns = [Column("runs", "Runs", "left"), *(Column(heading, heading) for heading in headings)]
+    return Table("runs", "How the runs ended", columns, rows)
 
 
-def sampled(spec: StudySpec) -> list[Sampled]:
-    """Every range of the search space, and the filters it is for."""
+def space_table(spec: StudySpec) -> Table:
+    """Every range of the search space, and the filters it is for; what is fixed as a note."""
     rows = []
     for name, dimensions in spec.space.items():
         for dimension in dimensions:
             filters = [one for one in in_order(spec.filters) if spec.space_for(one).get(name) == dimension]
             if filters:
-                everywhere = len(filters) == len(spec.filters)
-                rows.append(Sampled(hyperparameter(name), _range(dimension), "all" if everywhere else _labels(filters)))
-    return rows
+                of = "all" if len(filters) == len(spec.filters) else ", ".join(label(one) for one in filters)
+                rows.append([text(hyperparameter(name)), text(_range(dimension)), text(of)])
+    names = ["Hyperparameter", "Values", "Filters"]
+    notes = [f"Fixed: {', '.join(fixed(spec))}."] if spec.fixed else []
+    return Table("space", "The search space", [Column(name, name, "left") for name in names], rows, notes)
 
 
 def fixed(spec: StudySpec) -> list[str]:
@@ -99,10 +83,6 @@ def fixed(spec: StudySpec) -> list[str]:
     return found
 
 
-def _labels(filters: Iterable[str]) -> str:
-    return ", ".join(label(one) for one in filters)
-
-
 def _range(dimension: Dimension) -> str:
     if dimension.choices:
         return ", ".join(str(choice) for choice in dimension.choices)
@@ -110,31 +90,28 @@ def _range(dimension: Dimension) -> str:
     return f"{dimension.low:g} to {dimension.high:g}" + (", log scale" if dimension.log else step)
 
 
-def data_sets(study: StudyRecords) -> list[Data]:
+def data_table(study: StudyRecords) -> Table:
     """Where each data set is from and how many items each part of its splits has."""
     rows = []
     for dataset in study.spec.datasets:
         records = study.records[study.records["dataset"] == dataset.name]
-        fingerprints = [str(one)[:12] for one in records["data_fingerprint"].dropna().unique()]
-        rows.append(
-            Data(
-                dataset_label(dataset.name),
-                dataset.source,
-                _sizes(records[records["scored_on"] == "validation"]),
-                _sizes(records[records["scored_on"] == "test"]),
-                ", ".join(fingerprints) or ABSENT,
-            )
-        )
-    return rows
+        fingerprints = text(", ".join(str(one)[:12] for one in records["data_fingerprint"].dropna().unique()))
+        name, source = text(dataset_label(dataset.name)), text(dataset.source)
+        for part, users in (("validation", "search"), ("test", "replicates, baselines")):
+            sizes = _sizes(records[records["scored_on"] == part])
+            rows.append([name, source, text(users), *sizes, fingerprints])
+    columns = [
+        Column("data", "Data set", "left"), Column("source", "Source", "left"), Column("used_by", "Used by", "left"),
+        Column("queries", "Queries"), Column("database", "Database"), Column("trained_on", "Trained on"),
+        Column("fingerprint", "Fingerprint", "left"),
+    ]  # fmt: skip
+    return Table("data", f"Data sets and their splits (split seed {study.spec.split_seed})", columns, rows)
 
 
-def _sizes(records: pd.DataFrame) -> str:
-    known = records[["train_items", "database_items", "queries"]].dropna().drop_duplicates()
-    parts = [
-        f"{row.queries:,.0f} queries, {row.database_items:,.0f} in the database, {row.train_items:,.0f} trained on"
-        for row in known.itertuples()
-    ]
-    return "; ".join(parts) or ABSENT
+def _sizes(records: pd.DataFrame) -> list[Entry]:
+    """Queries, database and training items; more than one number where the records do not agree."""
+    found = [records[name].dropna().unique() for name in ("queries", "database_items", "train_items")]
+    return [text(", ".join(f"{value:,.0f}" for value in values)) for values in found]
 
 
 def origin(study: StudyRecords) -> dict[str, str]:
@@ -143,13 +120,13 @@ def origin(study: StudyRecords) -> dict[str, str]:
     columns = {"commit": "commit", "versions": "versions", "host": "hosts", "device": "devices", "threads": "threads"}
     found = {name: _distinct(records[column]) for column, name in columns.items() if column in records}
     started = records["started"].dropna()
-    found["started"] = f"{started.min()[:19]} to {started.max()[:19]} UTC" if len(started) else ABSENT
+    found["started"] = f"{started.min()[:19]} to {started.max()[:19]} UTC" if len(started) else MISSING
     return found
 
 
 def _distinct(values: pd.Series) -> str:
     known = [f"{one:g}" if isinstance(one, float) else str(one) for one in values.dropna().unique()]
-    return "; ".join(known) or ABSENT
+    return "; ".join(known) or MISSING
 
 
 def commits(study: StudyRecords) -> list[str]:

@@ -64,10 +64,11 @@ def precision_at_n(view: DatasetView) -> StudyFigure:
 
 def _precision_sentence(curves: Curves, bits: int) -> str:
     cutoffs = next(iter(curves.values()))[0]
-    parts = []
+    leads: dict[str, list[str]] = {}
     for at in sorted({int(np.argmin(abs(cutoffs - 10))), int(np.argmin(abs(cutoffs - 100)))}):
         best = max(curves, key=lambda method: curves[method][1][at])
-        parts.append(f"{label(best)} leads among the first {cutoffs[at]:.0f} ({curves[best][1][at]:.3f})")
+        leads.setdefault(best, []).append(f"the first {cutoffs[at]:.0f} ({curves[best][1][at]:.3f})")
+    parts = [f"{label(method)} leads among {listed(where)}" for method, where in leads.items()]
     base = float(np.mean([precision[-1] for _, precision in curves.values()]))
     return (
         f"At {bits} bits {listed(parts)}; every curve ends at {base:.3f}, the share of the whole database that is "

@@ -105,10 +105,10 @@ def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
             trends[axis.name] = float(correlation)
     strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
     told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
-    pruned = len(view.pruned)
+    pruned = f" and, hollow, {len(view.pruned)} that were pruned" if len(view.pruned) else ""
     most = f" The score of complete trials follows {told} most." if strongest else ""
     return (
-        f"{counted(len(view.complete), 'complete trial')} of all cells and, hollow, {pruned} that were pruned, each by "
+        f"{counted(len(view.complete), 'complete trial')} of all cells{pruned}, each by "
         f"its distance from the best trial of its cell; 0 is the winner.{most} Points pile up where the sampler "
         f"expected more."
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from analysis.figures import StudyFigure, dataset_figures
 from analysis.study_records import StudyRecords, load_study
+from analysis.tables import render_tables
 
 FOLDER = Path(__file__).parent
 #: Names the run directory in place of a notebook's parameter.
@@ -35,6 +36,18 @@ def figures(study: StudyRecords) -> dict[tuple[str, str], StudyFigure]:
         for section in dataset_figures(study, dataset).values()
         for figure in section
     }
+
+
+def tables(study: StudyRecords) -> dict[str, str]:
+    """Every document of tables as Markdown, by the name of its file: ``digits``, ``digits-against-paper``."""
+    return {path.stem: content for path, content in render_tables(study).items() if path.suffix == ".md"}
+
+
+def show_table(markdown: str) -> None:
+    """Display a document of tables."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(markdown))
 
 
 def show(figure: StudyFigure) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from analysis.notebooks import FOLDER, VARIABLE
 from hasher.errors import UserError
@@ -29,11 +30,16 @@ def execute(notebook: Path, run: Path, target: Path) -> None:
     """
     content = nbformat.read(notebook, as_version=4)
     client = NotebookClient(
-        content, timeout=CELL_TIMEOUT, kernel_name="python3", record_timing=False,
+        content,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT,
+        record_timing=False,
         resources={"metadata": {"path": str(FOLDER.parents[1])}},
-    )  # fmt: skip
+        config=Config({"ConnectionFileMixin": {"transport": "ipc"}}),  # no port that others could connect to
+    )
+    quiet = "ignore:IProgress not found"  # a progress bar that nothing here shows
     try:
-        client.execute(env={**os.environ, VARIABLE: str(run.resolve())})
+        client.execute(env={**os.environ, VARIABLE: str(run.resolve()), "PYTHONWARNINGS": quiet})
     except CellExecutionError as error:
         raise UserError(f"{notebook}: a cell failed: {error.ename}: {error.evalue}") from None
     write_atomically(target, nbformat.writes(content) + "\n")
