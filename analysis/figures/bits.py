@@ -93,10 +93,10 @@ def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
         return f"{sentence}; no filter has a test score yet."
     against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}
     beaten = [
-        f"{label(method)} ({score:.3f}) by {sum(point.mean > score for point in at.values())} of {len(at)}"
+        f"{sum(point.mean > score for point in at.values())} of {len(at)} above {label(method)} ({score:.3f})"
         for method, score in sorted(against.items(), key=lambda pair: -pair[1])
     ]
-    return f"{sentence}." + (f" Filters beat {listed(beaten)}." if beaten else "")
+    return f"{sentence}." + (f" Filters against baselines: {listed(beaten)}." if beaten else "")
 
 
 def _draw_lines(view: DatasetView, filters: Points, baselines: Points, printed: pd.DataFrame) -> Figure:
