@@ -44,9 +44,9 @@ def nearest_neighbours(view: DatasetView) -> StudyFigure:
     wrong = sum(int((~row.relevant).sum()) for row in shown)
     count = sum(len(row.relevant) for row in shown)
     sentence = (
-        f"{label(cell.filter)} at {cell.bits} bits, the best by validation of the cells with a model; from the query with the "
-        f"worst average precision (top) to the best. {wrong} of the {count} neighbours shown are of another class: "
-        f"orange, dashed and crossed. Under each stand its class and its Hamming distance."
+        f"{label(cell.filter)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "
+        f"with the worst average precision (top) to the best. {wrong} of the {count} neighbours shown are of another "
+        f"class: orange, dashed and crossed. Under each stand its class and its Hamming distance."
     )
     return StudyFigure(key, f"{title}: {label(cell.filter)}, {cell.bits} bits", sentence, lambda: _draw(shown))
 
