@@ -20,6 +20,8 @@ from hasher.model_file import load_hasher
 from study.jobs import Cell
 
 NEIGHBOURS = 8
+#: Characters of a class name that there is room for.
+LONGEST_NAME = 13
 #: Queries shown: those at these quantiles of average precision, so that failures are shown as well.
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -100,12 +102,13 @@ def _row(dataset: EmbeddingSet, split: Split, position: int, precision: float, d
     nearest = np.argsort(distances, kind="stable")[:NEIGHBOURS]
     query, items = split.queries[position], split.database[nearest]
     labels = dataset.labels[items]
+    names = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in dataset.class_names]
     return _Row(
         query=_picture(dataset, query),
-        query_class=dataset.class_names[dataset.labels[query]],
+        query_class=names[dataset.labels[query]],
         average_precision=precision,
         pictures=[_picture(dataset, item) for item in items],
-        classes=[dataset.class_names[one] for one in labels],
+        classes=[names[one] for one in labels],
         relevant=labels == dataset.labels[query],
         distances=distances[nearest],
     )

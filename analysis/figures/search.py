@@ -105,7 +105,9 @@ def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
             trends[axis.name] = float(correlation)
     strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
     told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
-    pruned = f" and, hollow, {len(view.pruned)} that were pruned" if len(view.pruned) else ""
+    pruned = (
+        f" and, hollow, {len(view.pruned)} that were pruned (at the lower edge or above)" if len(view.pruned) else ""
+    )
     most = f" The score of complete trials follows {told} most." if strongest else ""
     return (
         f"{counted(len(view.complete), 'complete trial')} of all cells{pruned}, each by "
@@ -117,9 +119,13 @@ def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
 def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
     complete = view.complete
     grid = canvas.facets([hyperparameter(axis.name) for axis in axes], height=1.75, sharey=True)
+    lowest = 1.05 * float(
+        complete["shortfall"].min()
+    )  # pruned trials can be far below, and would press all others flat
+    pruned = view.pruned["shortfall"].clip(lower=lowest)
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(complete))
     for panel, axis in zip(grid.panels, axes, strict=True):
-        panel.plot(axis.positions(view.pruned), view.pruned["shortfall"], **_PRUNED)
+        panel.plot(axis.positions(view.pruned), pruned, **_PRUNED)
         positions = axis.positions(complete) + (jitter if axis.choices else 0)
         for one in in_order(complete["filter"].unique()):
             of_filter = (complete["filter"] == one).to_numpy()
