@@ -36,3 +36,9 @@ def bspline_sites(count: int) -> Tensor:
     Such a spline is monotone where g is (Schoenberg's variation-diminishing approximation).
     """
     return bspline_knots(count)[1:-1].unfold(0, DEGREE, 1).mean(dim=1)
+
+
+def bspline(points: Tensor, coefficients: Tensor) -> Tensor:
+    """The spline with `coefficients` (K,) at points of any shape; differentiable in the coefficients."""
+    basis = bspline_basis(points.flatten(), len(coefficients))
+    return (basis @ coefficients.to(basis)).view_as(points)

@@ -3,19 +3,18 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hasher.filters.base import GraphFilter
+from hasher.filters.heat import HEAT_TIME, Coefficients
 from hasher.graph import Graph, eigh
 
-#: Diffusion time τ that training starts from.
-TIME = 3.0
 #: A Krylov vector shorter than this is rounding error of the ones before: the space is exhausted.
 BREAKDOWN = 1e-6
 
 
 class LanczosFilter(GraphFilter):
-    """h(λ) = exp(-τλ) with learnable τ > 0, by K Lanczos steps (Susnjara et al. 2015; Liao et al., ICLR 2019).
+    """h(λ) = exp(-τλ) with learnable log τ, by K Lanczos steps (Susnjara et al. 2015; Liao et al., ICLR 2019).
 
     K steps from a signal x give V (n, K) and a tridiagonal T (K, K), and h(L) x ≈ ‖x‖ V h(T) e₁, exact for polynomials
     h of degree below K and for every h once the Krylov space is exhausted. With heat kernels the error falls like that
@@ -31,11 +30,11 @@ class LanczosFilter(GraphFilter):
     def __init__(self, steps: int) -> None:
         super().__init__()
         self.steps = steps
-        self.log_time = nn.Parameter(torch.tensor(math.log(TIME)))
+        self.log_time = Coefficients(torch.tensor([math.log(HEAT_TIME)]))
 
     def response(self, eigenvalues: Tensor) -> Tensor:
         """The ideal h(λ), which H approaches as K grows."""
-        return torch.exp(-self.log_time.exp() * eigenvalues)
+        return torch.exp(-self.log_time().exp() * eigenvalues)
 
     def _operator(self, graph: Graph) -> Tensor:
         basis, ritz_values, ritz_vectors = self._krylov(graph.adjacency)
@@ -56,14 +55,13 @@ class LanczosFilter(GraphFilter):
             eigenvectors (n, K, K) of T.
         """
         n = len(adjacency)
-        steps = min(self.steps, n)
-        basis = adjacency.new_zeros(n, steps, n)
-        tridiagonal = adjacency.new_zeros(n, steps, steps)
+        basis = adjacency.new_zeros(n, self.steps, n)
+        tridiagonal = adjacency.new_zeros(n, self.steps, self.steps)
         basis[:, 0].fill_diagonal_(1)
-        for k in range(steps):
+        for k in range(self.steps):
             residual = basis[:, k] @ adjacency if k else adjacency
             tridiagonal[:, k, k] = torch.linalg.vecdot(residual, basis[:, k])
-            if k + 1 == steps:
+            if k + 1 == self.steps:
                 break
             found = basis[:, : k + 1]
             residual = residual.unsqueeze(1)
