@@ -103,7 +103,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
         data_table=Markup(to_html(report_facts.data_table(study))),
         origin=report_facts.origin(study),
-        commits=report_facts.commits(study),
+        reservations=report_facts.reservations(study),
         commands=report_facts.commands(study),
     )
 

@@ -134,6 +134,20 @@ def commits(study: StudyRecords) -> list[str]:
     return list(dict.fromkeys(str(one).split("+")[0] for one in study.records["commit"].dropna()))
 
 
+def reservations(study: StudyRecords) -> list[str]:
+    """Why the commands may not give quite the same numbers."""
+    found = []
+    if len(commits(study)) > 1:
+        found.append(f"The records come from {len(commits(study))} commits; the first is named above.")
+    if study.records["commit"].dropna().astype(str).str.contains("+", regex=False).any():
+        found.append("Some runs used code with uncommitted changes (+changes), which no commit holds.")
+    for column, noun in (("versions", "sets of versions"), ("device", "kinds of device")):
+        kinds = study.records[column].dropna().nunique()
+        if kinds > 1:
+            found.append(f"The records come from {kinds} {noun}.")
+    return found
+
+
 def commands(study: StudyRecords) -> str:
     """What to type to run the study again beside this one and to compare the two."""
     path, again = study.run.path, f"{study.name}-again"

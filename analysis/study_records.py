@@ -111,7 +111,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     """A table as `study.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
     try:
         return pd.read_csv(
-            path, dtype=dict.fromkeys(_TEXT, str), float_precision="round_trip", keep_default_na=False, na_values=[""],
+            path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],
             low_memory=False,
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

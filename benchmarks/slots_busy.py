@@ -1,7 +1,7 @@
 """How busy a study kept its slots: ``python benchmarks/slots_busy.py runs/digits [SLOTS]``.
 
-From records.csv alone: the seconds that workers spent on runs, over what the slots offered between the first start and the
-last end of one uninterrupted study.
+From records.csv alone: the seconds that workers spent on runs, over what the slots offered between the first start and
+the last end of one uninterrupted study.
 """
 
 from __future__ import annotations
@@ -24,10 +24,8 @@ def main(run: str, slots: str | None = None) -> None:
     """Print the share for one run directory; slots default to this machine's cores."""
     records = pd.read_csv(Path(run) / "records.csv")
     count = int(slots or os.cpu_count() or 1)
-    seconds = records["seconds"]
-    print(
-        f"{len(records)} runs of {seconds.mean():.2f} s, {count} slots busy {busy_share(records, count):.1%} of the time"
-    )
+    share, seconds = busy_share(records, count), records["seconds"].mean()
+    print(f"{len(records)} runs of {seconds:.2f} s, {count} slots busy {share:.1%} of the time")
 
 
 if __name__ == "__main__":

@@ -51,21 +51,22 @@ class Ledger:
         self._storage = storage
         self._open: dict[Task, tuple[Job, optuna.Trial]] = {}
         self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
-        digest = spec_digest(spec)
-        self._studies = {key: self._open_study(name, digest) for key, name in study_names(spec).items()}
+        existing = set(optuna.get_all_study_names(storage))
+        self._studies = {key: self._open_study(name, name in existing) for key, name in study_names(spec).items()}
         for study in self._studies.values():
             self._read(study)
 
-    def _open_study(self, name: str, digest: str) -> optuna.Study:
-        study = optuna.create_study(
-            study_name=name, storage=self._storage, direction="maximize", load_if_exists=True,
-            pruner=make_pruner(self.spec.pruner, self.spec.epochs),
-        )  # fmt: skip
-        stored = study.user_attrs.get("spec")
-        if study.direction != StudyDirection.MAXIMIZE or stored not in (None, digest):
-            raise UserError(f"storage: it already holds another study named {name}, choose a different --name")
-        if stored is None:
+    def _open_study(self, name: str, exists: bool) -> optuna.Study:
+        pruner, digest = make_pruner(self.spec.pruner, self.spec.epochs), spec_digest(self.spec)
+        if not exists:
+            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize", pruner=pruner)
             study.set_user_attr("spec", digest)
+            return study
+        study = optuna.load_study(study_name=name, storage=self._storage, pruner=pruner)
+        # A driver killed between the two calls above leaves a study without a digest, and without trials.
+        stored = study.user_attrs.get("spec", digest)
+        if study.direction != StudyDirection.MAXIMIZE or stored != digest:
+            raise UserError(f"storage: it already holds another study named {name}, choose a different --name")
         return study
 
     def _read(self, study: optuna.Study) -> None:

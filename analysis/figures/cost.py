@@ -46,10 +46,13 @@ def _draw(view: DatasetView, cells: pd.DataFrame) -> Figure:
     filters = [one for one in view.filters if (cells["filter"] == one).any()]
     for one in filters:
         row = cells[cells["filter"] == one].sort_values("bits")
-        panel.plot(row["device_seconds"], row["map"], **style.look(one).line_style(linewidth=0.8, markersize=6))
+        look = style.look(one)
+        panel.plot(row["device_seconds"], row["map"], **look.line_style(linewidth=0.8, markersize=6))
         for point in row.itertuples():
             at = (point.device_seconds, point.map)
-            panel.annotate(str(point.bits), at, xytext=(4, 4), textcoords="offset points", fontsize=7)
+            panel.annotate(
+                str(point.bits), at, xytext=(4, 4), textcoords="offset points", fontsize=7, color=look.colour
+            )
     panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
     panel.set_ylabel("test mAP")
     canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])

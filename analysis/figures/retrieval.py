@@ -36,8 +36,8 @@ def _recall_sentence(curves: Curves, bits: int) -> str:
     best = [max(group, key=lambda method: at_half[method]) for group in (ours, others) if group]
     found = " against ".join(f"{at_half[method]:.2f} with {label(method)}" for method in best)
     return (
-        f"Each point is a radius, from 0 at the left: further out finds more and is less precise. Where half of the "
-        f"relevant items are found, precision at {bits} bits is {found}. An empty ball counts as precision 0."
+        f"Each point is a radius, from 0 at the left; an empty ball counts as precision 0, which bends the curves down "
+        f"there. Where half of the relevant items are found, precision at {bits} bits is {found}."
     )
 
 

@@ -12,6 +12,7 @@ from degenerate import STUDIES
 
 from analysis.figures import dataset_figures
 from analysis.report import SECTION_TITLES, write_report
+from analysis.report_facts import commands, reservations
 from analysis.study_records import load_study
 from analysis.tables import html_tables
 
@@ -153,3 +154,11 @@ def test_what_the_user_named_is_text_and_not_html(tmp_path):
     spec.write_text(spec.read_text().replace("Scores drawn from", "'<script>alert(1)</script> & more'  #"))
     html = write_report(load_study(path)).read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html and "<script" not in html
+
+
+def test_uncommitted_changes_and_several_commits_are_owned_up_to(tmp_path):
+    study = load_study(STUDIES["bare"](tmp_path))
+    assert reservations(study) == []
+    study.records.loc[0, "commit"] = "1" * 40 + "+changes"
+    assert [line.split(" ")[0] for line in reservations(study)] == ["The", "Some"]
+    assert commands(study).splitlines()[0] == f"git checkout {'1' * 40}"

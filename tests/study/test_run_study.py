@@ -65,7 +65,7 @@ def test_rows_hold_what_a_reader_needs(finished: StudyResult) -> None:
     hashers = records[records.kind != "baseline"]
     for column in ("ae_width", "knn_size", "learning_rate", "batch_size", "alpha", "lambda_rec", "epochs"):
         assert hashers[column].notna().all(), column
-    assert records.map.between(0, 1).all()
+    assert records["map"].between(0, 1).all()
 
 
 def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
@@ -75,7 +75,7 @@ def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
     for row in records[records.kind != "baseline"].itertuples():
         assert tuple(lengths.loc[(row.filter, row.kind, row.index)]) == (row.epochs, row.epochs)
     search = curves[curves.kind == "search"]
-    best = search.groupby(keys).map.max()
+    best = search.groupby(keys)["map"].max()
     for row in records[records.kind == "search"].itertuples():
         assert best.loc[(row.filter, row.kind, row.index)] == pytest.approx(row.map, rel=1e-5)
 
@@ -84,8 +84,8 @@ def test_each_cell_leaves_the_first_seeds_model_and_every_evaluation(finished: S
     records = pd.read_csv(finished.run.records)
     for name in tiny.filters:
         saved = load_hasher(finished.run.model(Cell("blobs", name, 8)))
-        row = records.query("filter == @name and kind == 'replicate' and index == 0").iloc[0]
-        assert saved.about["seed"] == row.seed and saved.about["map"] == row.map
+        row = records.query("filter == @name and kind == 'replicate' and `index` == 0").iloc[0]
+        assert saved.about["seed"] == row.seed and saved.about["map"] == row["map"]
     for row in records[records.kind == "replicate"].itertuples():
         path = finished.run.evaluation(Task("replicate", Cell("blobs", row.filter, 8), row.index))
         with np.load(path, allow_pickle=False) as arrays:
@@ -97,7 +97,7 @@ def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> Non
     for name, rows in records.groupby("filter"):
         search = rows[(rows.kind == "search") & (rows.state == "complete")]
         if len(search):
-            best = search.loc[search.map.idxmax()]
+            best = search.loc[search["map"].idxmax()]
             for row in rows[rows.kind == "replicate"].itertuples():
                 assert (row.learning_rate, row.knn_size, row.epochs) == (
                     best.learning_rate, best.knn_size, best.chosen_epoch,
