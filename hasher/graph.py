@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 #: Laplacian eigenvalues closer than this count as one. Equal ones differ by the rounding of Â, about 1e-7 in float32.
 SAME_EIGENVALUE = 1e-5
+#: SciPy's BLAS has threads of its own. At the size of a mini-batch they gain nothing, and while PyTorch's threads still
+#: spin they fight with them for the cores, which can triple the time of a step.
+THREADPOOLS = ThreadpoolController()
 
 
 @torch.no_grad()
@@ -118,7 +122,8 @@ def _largest_eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
     if matrix.device.type == "cpu" and count < n and matrix.isfinite().all():
         # LAPACK's partial decomposition, which PyTorch lacks, takes half the time of a full one.
         subset = (n - count, n - 1)
-        pairs = scipy.linalg.eigh(matrix.numpy(), subset_by_index=subset, driver="evr", check_finite=False)
+        with THREADPOOLS.limit(limits=1, user_api="blas"):
+            pairs = scipy.linalg.eigh(matrix.numpy(), subset_by_index=subset, driver="evr", check_finite=False)
         eigenvalues, eigenvectors = map(torch.from_numpy, pairs)
     else:
         eigenvalues, eigenvectors = eigh(matrix)

@@ -42,9 +42,10 @@ def bootstrap_means(values: NDArray[np.float64], resamples: int = RESAMPLES, see
 
 
 def _shares(rng: np.random.Generator, size: int, count: int) -> NDArray[np.float64]:
-    """Weights of `size` things in each of `count` resamples."""
+    """Weights of `size` things in each of `count` resamples, (count, size)."""
     drawn = max(1, size - 1)
-    return rng.multinomial(drawn, np.full(size, 1 / size), count) / drawn
+    places = rng.integers(size, size=(count, drawn)) + size * np.arange(count)[:, None]
+    return np.bincount(places.ravel(), minlength=count * size).reshape(count, size) / drawn
 
 
 def bootstrap_interval(
