@@ -41,14 +41,14 @@ class Importances:
 
 
 def importances(spec: StudySpec, filter_name: str, complete: pd.DataFrame) -> Importances | None:
-    """Importances of a filter over all its code lengths, or None where there are too few trials or nothing was sampled.
+    """Importances of a filter over all its code lengths; None where there are too few trials or hyperparameters.
 
     `complete` are complete trials of one data set with their ``shortfall`` (score less the best of its cell), which is
     what is explained: it makes trials of different code lengths comparable, so that they can be pooled.
     """
     space = {name: one for name, one in spec.space_for(filter_name).items() if not one.distribution.single()}
     trials = complete[complete["filter"] == filter_name]
-    if len(trials) < FEWEST_TRIALS or not space or trials["shortfall"].nunique() < 2:
+    if len(trials) < FEWEST_TRIALS or len(space) < 2 or trials["shortfall"].nunique() < 2:
         return None
     params = [_params(space, row) for row in trials.to_dict("records")]
     scores = trials["shortfall"].to_numpy(float)

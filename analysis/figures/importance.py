@@ -27,7 +27,7 @@ def importance(view: DatasetView) -> StudyFigure:
     found = [one for one in computed.values() if one is not None]
     if not found:
         return nothing_to_draw(
-            key, title, f"no filter has {FEWEST_TRIALS} complete trials with sampled hyperparameters and scores to tell"
+            key, title, f"no filter has {FEWEST_TRIALS} complete trials that differ in score and in two hyperparameters"
         )
     left_out = [label(name) for name, one in computed.items() if one is None]
     return StudyFigure(key, title, _sentence(found, left_out), lambda: _draw(found))
@@ -43,7 +43,7 @@ def _sentence(found: list[Importances], left_out: list[str]) -> str:
     span = f"{quantiles[0]} %" if len(quantiles) == 1 else f"{quantiles[0]} to {quantiles[-1]} %"
     fewest, most = min(one.trials for one in found), max(one.trials for one in found)
     trials = counted(most, "complete trial") if fewest == most else f"{fewest} to {most} complete trials"
-    missing = f" {listed(left_out)}: fewer than {FEWEST_TRIALS} complete trials, not computed." if left_out else ""
+    missing = f" Not computed for {listed(left_out)}: too few complete trials or hyperparameters." if left_out else ""
     return (
         f"Above what shuffled scores reach in 1 of 20 cases (the black ticks): {'; '.join(telling) or 'nothing'}. "
         f"Optuna's {EVALUATOR}: where the best {span} of {trials} a filter, all code lengths together, lie apart "

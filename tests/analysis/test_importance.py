@@ -62,6 +62,8 @@ def test_too_few_trials_give_none_rather_than_noise(one_cell):
     assert importances(study.spec, "gcn", complete.head(FEWEST_TRIALS - 1)) is None
     assert importances(study.spec, "gcn", complete.assign(shortfall=0.0)) is None
     assert importances(study.spec, "lanczos", complete) is None
+    alone = study.spec.model_copy(update={"space": {"alpha": study.spec.space["alpha"]}})
+    assert importances(alone, "gcn", complete) is None  # of one hyperparameter it would be 1, whatever it does
 
 
 @pytest.mark.parametrize(
