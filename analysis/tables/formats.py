@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
+import math
 import re
 from collections.abc import Iterable
 
@@ -72,8 +74,9 @@ def to_latex(table: Table) -> str:
 
     They need booktabs, graphicx and xcolor with its option ``table``; `latex_document` loads them.
     """
-    starts = range(0, max(1, len(table.rows)), _PAGE)
-    return "\n".join(_float(table, range(start, min(start + _PAGE, len(table.rows)))) for start in starts)
+    pages = max(1, math.ceil(len(table.rows) / _PAGE))
+    ends = [len(table.rows) * page // pages for page in range(pages + 1)]
+    return "\n".join(_float(table, range(*part)) for part in itertools.pairwise(ends))
 
 
 def _float(table: Table, rows: range) -> str:

@@ -62,8 +62,8 @@ def tests_table(results: DatasetResults) -> Table:
     notes = [
         "mAP minus that of the best of the column, and the p-value that the two are equal: a two-way test on "
         "differences paired by seed and query, which takes both seeds and queries for a sample, adjusted by Holm's "
-        f"method for all pairs of rows of the column. {ALPHA:.2f} and more is called tied. A row further from the best may be tied where a nearer one is "
-        "not: its replicates vary more.",
+        f"method for all pairs of rows of the column. {ALPHA:.2f} and more is called tied.",
+        "A row further from the best may be tied where a nearer one is not: its replicates vary more.",
     ]
     title = f"{dataset_label(results.dataset)}: difference from the best of each column"
     return Table("tests", title, columns, rows, notes, frozenset({len(results.filters)}))
