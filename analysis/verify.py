@@ -107,10 +107,10 @@ def _against_winner(study: StudyRecords, cell: Cell) -> Iterator[str]:
             ours, theirs = row[parameter], winner[parameter]
             if not pd.isna(ours) and not _equal(ours, theirs):  # a run that failed at once has no configuration
                 yield f"records.csv: {name} has {parameter} {ours}, the winner (trial {winner['index']}) {theirs}"
-        if row["state"] == "complete" and not _equal(row.get("epochs"), winner.get("chosen_epoch")):
+        if row["state"] == "complete" and not _equal(row["epochs"], winner["chosen_epoch"]):
             yield (
-                f"records.csv: {name} has {row.get('epochs')} epochs, the winner (trial {winner['index']}) was best "
-                f"after {winner.get('chosen_epoch')}"
+                f"records.csv: {name} has {row['epochs']:g} epochs, the winner (trial {winner['index']}) was best "
+                f"after {winner['chosen_epoch']:g}"
             )
 
 
@@ -171,11 +171,10 @@ def _against_files(study: StudyRecords) -> Iterator[str]:
 
 
 def _first_difference(path: Path, content: str) -> str | None:
+    """The first line that differs; line ends, which version control may change, do not count."""
     written = path.read_text(encoding="utf-8", errors="replace")
-    if written == content:
-        return None
     for number, (old, new) in enumerate(zip_longest(written.splitlines(), content.splitlines()), start=1):
         if old != new:
             shown = ["nothing" if line is None else repr(line) for line in (old, new)]
             return f"line {number} is {shown[0]}, the records give {shown[1]}"
-    return "differs in its line ends"
+    return None

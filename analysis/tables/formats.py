@@ -160,11 +160,11 @@ def _html_class(column: Column, *more: str) -> str:
 
 def to_terminal(table: Table) -> RenderableType:
     """For a `rich` console; the best entry has ``*`` and those tied with it ``~``, so that no colours are needed."""
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+    shown = RichTable()
     for column in table.columns:
         shown.add_column(column.heading, justify=column.align)
     for index, row in enumerate(table.rows):
         if index and index in table.rules:
             shown.add_section()
         shown.add_row(*(Text(entry.text + _SIGNS[entry.mark], style=_STYLES[entry.mark]) for entry in row))
-    return Group(shown, *(Text(note) for note in _notes(table, "*", "~")))
+    return Group(Text(table.title, "bold"), shown, *(Text(note) for note in _notes(table, "*", "~")))

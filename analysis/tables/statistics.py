@@ -52,7 +52,7 @@ def _interval_row(results: DatasetResults, cell: Cell) -> list[Entry]:
     return [*names, count(queries), mean, number(interval.low), number(interval.high), Entry(note)]
 
 
-def tests_table(results: DatasetResults) -> Table:
+def best_table(results: DatasetResults) -> Table:
     """Every row against the best of its column: difference and Holm's p-value."""
     columns = [FILTER, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
     rows = [

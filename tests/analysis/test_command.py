@@ -1,0 +1,177 @@
+"""``python -m analysis``: what it prints, writes and returns."""
+
+import shlex
+import shutil
+
+import pandas as pd
+import pytest
+from degenerate import holes, smallest
+from rich.console import Console
+from synthetic import Truth, make_spec, write_study
+
+from analysis.command import main
+from analysis.compare import compare, comparison_table
+from analysis.explain import explain, find_cell
+from analysis.results import DatasetResults
+from analysis.study_records import load_study
+from analysis.tables.table import MISSING
+from hasher.errors import UserError
+from study.command import parse_command
+
+SPEC = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16], trials=3, replicates=3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_study(tmp_path_factory.mktemp("runs"), SPEC)
+
+
+def shown(renderable):
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_everything_of_several_studies(run, tmp_path, capsys):
+    paths = [shutil.copytree(run, tmp_path / "a"), smallest(tmp_path)]
+    assert main([str(path) for path in paths]) == 0
+    printed = capsys.readouterr().out
+    for path, dataset in zip(paths, ("vectors", "Digits"), strict=True):
+        assert (path / "tables" / f"{dataset.lower()}.csv").exists() and (path / "report.html").exists()
+        assert list((path / "figures").glob("**/*.svg"))
+        assert str(path / "report.html") in printed and f"{dataset}: mAP by filter and code length" in printed
+    assert main(["verify", *map(str, paths)]) == 0
+    records = pd.read_csv(paths[1] / "records.csv")
+    records.loc[records["kind"] == "replicate", "map"] += 0.01
+    records.to_csv(paths[1] / "records.csv", index=False)
+    capsys.readouterr()
+    assert main(["verify", *map(str, paths)]) == 1
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"{paths[0]}: every table follows from the records"
+    assert rest and all(line.startswith(f"{paths[1]}: ") for line in rest)
+
+
+@pytest.mark.parametrize("command", [[], ["verify"], ["explain"], ["compare"]])
+def test_a_directory_that_is_no_study_is_one_line(command, run, tmp_path, capsys):
+    more = {"explain": ["vectors", "gcn", "16"], "compare": [str(run)]}.get(" ".join(command), [])
+    assert main([*command, str(tmp_path), *more]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and f"{tmp_path}: not a study" in captured.err
+
+
+def test_a_wrong_second_directory_leaves_the_first_alone(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "a")
+    assert main([str(copy), str(tmp_path / "nothing")]) == 2
+    assert not (copy / "tables").exists() and "nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        (("digits", "gcn", "16"), "digits: no such data set"),
+        (("vectors", "chebyshev", "16"), "chebyshev: no such filter or baseline"),
+        (("vectors", "gcn", "64"), "64: no such code length"),
+        (("vectors", "gcn", "many"), "many: no such code length"),
+    ],
+)
+def test_a_cell_that_is_not_there(run, cell, says, capsys):
+    assert main(["explain", str(run), *cell]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_explain_prints_what_the_cell_rests_on(run):
+    study = load_study(run)
+    cell = find_cell(study, "vectors", "gcn", "16")
+    text, winner = shown(explain(study, cell)), study.winner(cell)
+    for trial in study.runs("search", cell).to_dict("records"):
+        assert str(trial["seed"]) in text and f"{trial['map']:.4f}" in text
+    for replicate in study.runs("replicate", cell).to_dict("records"):
+        assert str(replicate["seed"]) in text and f"{replicate['map']:.4f}" in text
+    assert f"winner: trial {winner['index']} with validation mAP {winner['map']:.4f}" in text
+    assert f"learning_rate = {winner['learning_rate']:.9g} (sampled)" in text
+    assert "batch_size = 256 (fixed)" in text and "lambda_sim = 1 (default)" in text
+    assert "commit: " + "0" * 40 in text and "fingerprint unknown" in text and "torch=2.6.0" in text
+    assert str(study.run.path / "evaluations" / "vectors" / "gcn-16-0.npz") in text
+    assert "gcn-16.safetensors (missing)" in text
+
+
+def test_the_command_that_reruns_a_cell_means_that_cell(run):
+    """Put through the parser of run_study.py: the same study, narrowed to one cell."""
+    study = load_study(run)
+    text = shown(explain(study, find_cell(study, "vectors", "gcn", "16")))
+    line = next(line for line in text.splitlines() if "run_study.py" in line)
+    spec = parse_command(shlex.split(line)[2:]).spec
+    assert (spec.name, spec.filters, spec.bits) == ("synthetic-again", ["gcn"], [16])
+    same = {"name": study.spec.name, "filters": study.spec.filters, "bits": study.spec.bits}
+    assert spec.model_copy(update=same) == study.spec
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_rerunning_keeps_the_sizes_of_a_split(tmp_path, limited):
+    source = {"source": "vectors.npz", "test_queries": 60} if limited else "vectors.npz"
+    spec = make_spec(datasets=["others.npz", source], filters=["none"], bits=[16], trials=1, replicates=1)
+    study = load_study(write_study(tmp_path, spec))
+    text = shown(explain(study, find_cell(study, "vectors", "none", "16")))
+    line = next(line for line in text.splitlines() if "run_study.py" in line)
+    assert study.spec.datasets[1] in parse_command(shlex.split(line)[2:]).spec.datasets
+    assert ("--dataset" in line) != limited
+
+
+def test_explain_what_is_not_there(tmp_path):
+    study = load_study(holes(tmp_path))
+    diverged = shown(explain(study, find_cell(study, "digits", "gcn", "16")))
+    assert "none: no trial complete (4 diverged)" in diverged and "loss is nan" in diverged
+    assert "no trial is complete, so there is no winner" in diverged
+    assert "none: not run" in shown(explain(study, find_cell(study, "digits", "gcn", "32")))
+    assert "none: not run" in shown(explain(study, find_cell(study, "digits", "itq", "16")))
+
+
+def test_explain_a_baseline(run):
+    study = load_study(run)
+    text = shown(explain(study, find_cell(study, "vectors", "itq", "16")))
+    assert "Search trials" not in text and "3 of 3 complete" in text and "baselines are part of every study" in text
+
+
+def better(tmp_path, **changes):
+    """The same study with better scores of `gcn`."""
+    truth = Truth()
+    levels = {**truth.levels, "gcn": truth.levels["gcn"] + 0.1}
+    return load_study(write_study(tmp_path, SPEC.model_copy(update=changes), Truth(levels=levels)))
+
+
+def entries(table):
+    return {row[0].raw: dict(zip([column.name for column in table.columns], row, strict=True)) for row in table.rows}
+
+
+def test_compare_finds_the_difference_and_only_that(run, tmp_path):
+    table = comparison_table(DatasetResults(load_study(run), "vectors"), DatasetResults(better(tmp_path), "vectors"))
+    rows = entries(table)
+    assert rows["gcn"]["difference"].text == "+0.100" and rows["gcn"]["p_holm"].text == "< 0.001"
+    assert rows["none"]["difference"].text == "+0.000" and rows["none"]["p_holm"].text == "1.000"
+    assert rows["float_cosine"]["p_holm"].text == MISSING and rows["float_cosine"]["note"].text == ""
+
+
+def test_compare_studies_that_share_little(run, tmp_path, capsys):
+    other = better(tmp_path, filters=["gcn", "fourier"], bits=[16, 32])
+    text = shown(compare(load_study(run), other))
+    assert "filters: ['gcn', 'none'] → ['gcn', 'fourier']" in text
+    rows = entries(comparison_table(*(DatasetResults(study, "vectors") for study in (load_study(run), other))))
+    assert rows["none"]["note"].text == "no score in A and B"  # its last row, 32 bits
+    assert rows["fourier"]["note"].text == "no score in A"
+    assert main(["compare", str(run), str(other.run.path)]) == 0
+    assert "B against A" in capsys.readouterr().out
+
+
+def test_compare_does_not_test_other_data(run, tmp_path):
+    other = better(tmp_path)
+    other.records["data_fingerprint"] = "another"
+    table = comparison_table(DatasetResults(load_study(run), "vectors"), DatasetResults(other, "vectors"))
+    assert all(row["p_holm"].text == MISSING for row in entries(table).values())
+    assert any("fingerprints differ" in note for note in table.notes)
+
+
+def test_compare_needs_a_data_set_in_common(run, tmp_path):
+    other = load_study(write_study(tmp_path, SPEC.model_copy(update={"datasets": make_spec().datasets})))
+    with pytest.raises(UserError, match="no data set in common"):
+        compare(load_study(run), other)

@@ -1,0 +1,90 @@
+"""Hyperparameters at the edge of their range, and what random codes score."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic import make_spec
+
+from analysis.chance import Chance, Unknown, chance_scores, random_released_map
+from analysis.edges import edges
+from analysis.study_records import load_study
+from hasher.data import load_dataset
+from hasher.retrieval import random_codes_scores, random_map
+
+
+def found(filter_name="gcn", space=None, **chosen):
+    return {(edge.name, edge.end) for edge in edges(make_spec(space=space or make_spec().space), filter_name, chosen)}
+
+
+def test_a_log_range_is_looked_at_on_its_own_scale():
+    assert found(learning_rate=0.00055) == {("learning_rate", "lowest")}  # 3% of the way from 0.0005 to 0.01 in logs
+    assert found(learning_rate=0.00075) == set()  # 14% in logs, though 3% of the way in plain numbers
+    assert found(learning_rate=0.0095) == {("learning_rate", "highest")}
+
+
+def test_whole_numbers_at_their_ends():
+    assert found(knn_size=4) == {("knn_size", "lowest")}
+    assert found(knn_size=24) == {("knn_size", "highest")}
+    assert found(knn_size=5) == set()
+    assert found("lanczos", filter_order=2.0) == {("filter_order", "lowest")}
+
+
+def test_the_smallest_order_there_is_is_no_edge():
+    assert found("chebyshev", filter_order=1) == set()
+    assert found("chebyshev", filter_order=8) == {("filter_order", "highest")}
+    assert found("spline", filter_order=4) == set()
+
+
+def test_choices_have_edges_only_where_they_are_three_numbers():
+    assert found(ae_width=128.0) == {("ae_width", "lowest")}
+    assert found(ae_width=256) == set()
+    two = {"ae_width": {"type": "categorical", "choices": [128, 256]}}
+    words = {"edges": {"type": "categorical", "choices": ["features", "features_and_codes"]}}
+    single = {"alpha": {"type": "float", "low": 1.0, "high": 1.0}}
+    assert (
+        found(space=two, ae_width=128)
+        == found(space=words, edges="features")
+        == found(space=single, alpha=1.0)
+        == set()
+    )
+
+
+def test_what_was_not_chosen_or_is_not_the_filters():
+    assert found(learning_rate=None) == found(learning_rate=float("nan")) == set()
+    assert found("none", knn_size=4) == set()
+
+
+def test_in_words():
+    (edge,) = edges(make_spec(), "gcn", {"knn_size": 24})
+    assert edge.in_words() == "knn_size = 24 is at the highest end of 4 to 24"
+
+
+@pytest.mark.parametrize("k", [5, 40, 500])
+@pytest.mark.parametrize("classes", [3, 10])
+def test_random_codes_under_the_released_metric(k, classes):
+    """Against draws of random codes, put through the metric itself."""
+    rng = np.random.default_rng(k + classes)
+    queries, database = rng.integers(0, classes, 40), rng.integers(0, classes, 200)
+    drawn = [random_codes_scores(queries, database, 24, k, seed).map_released for seed in range(120)]
+    spread = np.std(drawn, ddof=1) / np.sqrt(len(drawn))
+    assert random_released_map(queries, database, k) == pytest.approx(np.mean(drawn), abs=4 * spread + 1e-3)
+
+
+def test_no_query_that_could_hit():
+    assert np.isnan(random_released_map(np.zeros(3, int), np.ones(5, int), 5))
+
+
+def test_a_studys_chance_levels(run_directory):
+    study = load_study(run_directory)
+    data = load_dataset("digits")
+    found = chance_scores(study, "digits")
+    assert isinstance(found, Chance)
+    split = study.evaluation("replicate", study.cells("digits")[0], 0)["query_index"]
+    rest = np.setdiff1d(np.arange(len(data)), split)
+    assert found.map == pytest.approx(random_map(data.labels[split], data.labels[rest]))
+    assert found.map_at_k < found.map < 0.12 < 0.85 < found.map_released
+    assert "vectors.npz" in chance_scores(study, "vectors").reason
+    other = study.records.assign(data_fingerprint="another")
+    unknown = chance_scores(replace(study, records=other), "digits")
+    assert isinstance(unknown, Unknown) and "fingerprint" in unknown.reason

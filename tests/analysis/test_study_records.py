@@ -1,0 +1,88 @@
+"""Reading a run directory: what is there, and one clear line for what is not a study."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from synthetic import make_spec, write_study
+
+from analysis.study_records import load_study
+from hasher.errors import UserError
+from study.jobs import Cell
+
+
+@pytest.fixture
+def small(tmp_path):
+    return write_study(
+        tmp_path, make_spec(datasets=["vectors.npz"], filters=["gcn"], bits=[16], trials=4, replicates=3)
+    )
+
+
+def test_everything_is_found(small):
+    study = load_study(small)
+    cell = Cell("vectors", "gcn", 16)
+    assert study.datasets == ["vectors"]
+    assert study.runs("search", cell)["index"].tolist() == [0, 1, 2, 3]
+    assert study.runs("search", Cell("vectors", "none", 16)).empty
+    assert study.evaluation("replicate", cell, 0)["average_precision"].shape == (60,)
+    assert study.evaluation("replicate", cell, 99) is None
+    assert set(study.curve_rows("search", cell)["index"]) == {0, 1, 2, 3}
+    assert [(one.filter, one.bits) for one in study.cells("vectors")][:2] == [("gcn", 16), ("float_cosine", 16)]
+
+
+def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(small):
+    cell = Cell("vectors", "gcn", 16)
+    records = pd.read_csv(small / "records.csv")
+    search = (records["kind"] == "search") & (records["filter"] == "gcn")
+    records.loc[search, "map"] = [0.5, 0.7, 0.7, 0.9]
+    records.loc[search, "state"] = ["complete", "complete", "complete", "pruned"]
+    records.sample(frac=1, random_state=0).to_csv(small / "records.csv", index=False)
+    assert load_study(small).winner(cell)["index"] == 1
+    records.loc[search, "state"] = "diverged"
+    records.to_csv(small / "records.csv", index=False)
+    assert load_study(small).winner(cell) is None
+
+
+def test_text_stays_text(tmp_path):
+    path = write_study(tmp_path, make_spec(datasets=["null.npz", "2024.npz"], filters=["none"], bits=[16], trials=1))
+    study = load_study(path)
+    assert set(study.records["dataset"]) == {"null", "2024"}
+    assert study.winner(Cell("2024", "none", 16)) is not None
+    assert set(study.records["commit"]) == {"0" * 40}
+    assert set(study.curves["filter"]) == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: (path / "study.yaml").unlink(), "not a study"),
+        (lambda path: (path / "study.yaml").write_text("name: [", encoding="utf-8"), "not valid YAML"),
+        (lambda path: (path / "records.csv").unlink(), "no records.csv"),
+        (lambda path: (path / "records.csv").write_text("", encoding="utf-8"), "not a table"),
+        (lambda path: (path / "records.csv").write_text("a,b\n1,2\n", encoding="utf-8"), "no column dataset"),
+    ],
+)
+def test_one_clear_line(small, spoil, says):
+    spoil(small)
+    with pytest.raises(UserError, match=says) as raised:
+        load_study(small)
+    assert str(small) in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["missing", "file.txt"])
+def test_no_directory(tmp_path, name):
+    (tmp_path / "file.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(UserError, match="not a study"):
+        load_study(tmp_path / name)
+
+
+def test_ray_is_not_needed(small):
+    """The whole command runs where an import of Ray fails."""
+    code = (
+        "import sys; sys.modules['ray'] = None; "
+        "from analysis.command import main; "
+        f"sys.exit(main(['explain', {str(small)!r}, 'vectors', 'gcn', '16']) or main(['verify', {str(small)!r}]) - 1)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
