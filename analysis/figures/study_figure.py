@@ -36,14 +36,14 @@ class StudyFigure:
         with matplotlib.rc_context(style.SETTINGS):
             return self.drawing()
 
-    def png(self) -> bytes:
-        """The figure drawn, as the bytes of a PNG file."""
-        return to_png(self.draw())
+    def png(self, resolution: int = RESOLUTION) -> bytes:
+        """The figure drawn, as the bytes of a PNG file with this many dots an inch."""
+        return to_png(self.draw(), resolution)
 
 
-def to_png(drawn: Figure) -> bytes:
+def to_png(drawn: Figure, resolution: int = RESOLUTION) -> bytes:
     """The bytes of a PNG file."""
-    return _save(drawn, format="png", dpi=RESOLUTION, metadata={"Software": None})
+    return _save(drawn, format="png", dpi=resolution, metadata={"Software": None})
 
 
 def to_svg(drawn: Figure) -> bytes:

@@ -15,6 +15,8 @@ from analysis.tables import render_tables
 FOLDER = Path(__file__).parent
 #: Names the run directory in place of a notebook's parameter.
 VARIABLE = "HAGCN_RUN"
+#: Dots an inch of the figures: notebooks are kept in the repository with their outputs, so no more than is needed.
+RESOLUTION = 100
 
 
 def open_study(run: str) -> StudyRecords:
@@ -56,4 +58,4 @@ def show(figure: StudyFigure) -> None:
 
     display(Markdown(f"**{figure.title}.** {figure.sentence}"))
     if figure.drawing is not None:
-        display(Image(figure.png(), width=620, alt=figure.title))
+        display(Image(figure.png(RESOLUTION), alt=figure.title))
