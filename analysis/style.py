@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY, PALE_GREY = "#6b6b6b", "#c4c4c4"
 
 #: Perceptually uniform, and monotonic in lightness.
