@@ -28,7 +28,7 @@ def connect(address: str | None) -> Iterator[None]:
     if address is None:
         # Not taken back at the end: Ray reads the token once a process.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    with _environment(_QUIET):
+    with environment(_QUIET):
         try:
             ray.init(
                 address=address or "local", include_dashboard=False if address is None else None,
@@ -36,7 +36,8 @@ def connect(address: str | None) -> Iterator[None]:
                 runtime_env=_our_code() if address else None,
             )  # fmt: skip
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(f"--address {address}: no Ray cluster can be reached there ({_first(error)})") from None
+            what = f"--address {address}: no Ray cluster can be reached there" if address else "Ray does not start here"
+            raise UserError(f"{what} ({_first(error)})") from None
         try:
             yield
         finally:
@@ -68,7 +69,8 @@ def _our_code() -> dict[str, list[str]]:
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables that the user has not set, for a while."""
     added = {key: value for key, value in values.items() if key not in os.environ}
     os.environ.update(added)
     try:

@@ -40,9 +40,9 @@ class Run:
 class Ledger:
     """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
 
-    Opening it creates missing Optuna studies and closes runs that an earlier driver left open: they are marked as
-    failed in Optuna but count for nothing here, and are to be redone. Only one ledger may be open on a study at a
-    time. Raises `UserError` where the storage holds a different study of this name.
+    Opening it creates missing Optuna studies and closes what an earlier driver left open: a run whose outcome is
+    stored has ended; others are marked as failed in Optuna, count for nothing here, and are to be redone. Only one
+    ledger may be open on a study at a time. Raises `UserError` where the storage holds a different study of this name.
     """
 
     def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
@@ -71,11 +71,13 @@ class Ledger:
 
     def _read(self, study: optuna.Study) -> None:
         for trial in study.get_trials(deepcopy=False):
-            task = task_of(trial)
-            if trial.state == TrialState.RUNNING:
-                study.tell(trial.number, state=TrialState.FAIL)
-            if task is not None and has_ended(trial):
-                self.finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+            task, outcome = task_of(trial), trial.user_attrs.get("outcome")
+            if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            elif trial.state == TrialState.RUNNING:
+                _close(study, trial.number, outcome)
+            if task is not None and outcome is not None:
+                self.finished[task] = finished_of(outcome, trial.params)
             elif task is not None:
                 self._interrupted[task] = trial.params
 
@@ -138,12 +140,7 @@ class Ledger:
         outcome = {**config, **outcome, "state": state, "seed": job.seed}
         trial.set_user_attr("curve", curve)
         trial.set_user_attr("outcome", outcome)
-        score = outcome.get("map")
-        if state == "complete" and score is not None:
-            self._study_of(task).tell(trial, score)
-        else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
-            ended = TrialState.PRUNED if state in ("pruned", "complete") else TrialState.FAIL
-            self._study_of(task).tell(trial, state=ended)
+        _close(self._study_of(task), trial.number, outcome)
         self.finished[task] = finished_of(outcome, trial.params)
 
     def abandon_open(self) -> int:
@@ -151,25 +148,32 @@ class Ledger:
         abandoned = len(self._open)
         while self._open:
             task, (_, trial) = self._open.popitem()
-            self._study_of(task).tell(trial, state=TrialState.FAIL)
+            _close(self._study_of(task), trial.number, None)
             self._interrupted[task] = trial.params
         return abandoned
 
     def runs(self) -> Iterator[Run]:
         """Every finished run: searches cell by cell, then replicates and baselines, in the order of the spec."""
         for study in self._studies.values():
-            ended = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
+            trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
+            ended = [(task, trial) for task, trial in trials if task is not None]
             for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
-                if task is not None:
-                    stored = trial.user_attrs["outcome"]
-                    outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
-                    yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
+                stored = trial.user_attrs["outcome"]
+                outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
+                yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
 
-    def _position(self, task: Task | None) -> tuple[Any, ...]:
-        if task is None:
-            return ()
+    def _position(self, task: Task) -> tuple[Any, ...]:
         filters: list[str] = [*self.spec.filters, task.cell.filter]
         return task.kind != "replicate", filters.index(task.cell.filter), task.cell.filter, task.cell.bits, task.index
+
+
+def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> None:
+    """End a trial in Optuna as its outcome says; without one, as failed."""
+    state, score = (outcome["state"], outcome.get("map")) if outcome else ("failed", None)
+    if state == "complete" and score is not None:
+        study.tell(number, score)
+    else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
+        study.tell(number, state=TrialState.PRUNED if state in ("pruned", "complete") else TrialState.FAIL)
 
 
 def spec_digest(spec: StudySpec) -> str:

@@ -87,11 +87,6 @@ class Recorder:
         self.ledger.finish(task, state, outcome, _columns(running.epochs))
         self.plan.ended(task)
 
-    @property
-    def in_flight(self) -> int:
-        """Runs that have started and not ended."""
-        return len(self._running)
-
 
 def _columns(epochs: dict[int, dict[str, float]]) -> dict[str, list[float | None]]:
     """Epochs as columns, to six digits: what a curve is drawn from."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pandas as pd
@@ -21,7 +18,7 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from rich.console import Console
 
 from hasher.data import load_dataset, make_splits
-from study.cluster import connect, slots
+from study.cluster import connect, environment, slots
 from study.execution import CellSearcher, Collector, OptunaPruning
 from study.export import export
 from study.ledger import Ledger
@@ -100,7 +97,9 @@ def _execute(
     ledger: Ledger, data: dict[str, StudyData],
 ) -> None:  # fmt: skip
     deadline = None if options.time_budget is None else time.monotonic() + options.time_budget
-    recorder = Recorder(ledger, Plan(spec, ledger.finished), run, _driver_facts())
+    recorder = Recorder(
+        ledger, Plan(spec, ledger.finished), run, {"commit": git_commit(Path(__file__).resolve().parents[1])}
+    )
     with connect(options.address), _tune_settings():
         count = slots(options.resources, options.max_concurrent)
         progress = Progress(spec, ledger.finished, count, console)
@@ -133,22 +132,16 @@ def _execute(
     shutil.rmtree(run.ray, ignore_errors=True)
 
 
-def _driver_facts() -> dict[str, Any]:
-    return {"commit": git_commit(Path(__file__).resolve().parents[1]), "ray": version("ray")}
-
-
 @contextmanager
 def _tune_settings() -> Iterator[None]:
     """Tune's loggers write three files a trial that nothing here reads, its snapshots of the experiment would only
     serve `Tuner.restore`, and `verbose=0` keeps its newer console output from nothing."""
     ours = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0"}
-    added = {key: value for key, value in ours.items() if key not in os.environ}
-    os.environ.update(added)
-    level = logging.getLogger("ray.tune").level
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        yield
+        with environment(ours):
+            yield
     finally:
-        logging.getLogger("ray.tune").setLevel(level)
-        for key in added:
-            os.environ.pop(key, None)
+        logger.setLevel(level)

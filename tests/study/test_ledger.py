@@ -83,6 +83,33 @@ def test_nothing_is_left_running_and_interrupted_runs_do_not_count(tiny: StudySp
     assert not list(reopened.runs())
 
 
+@pytest.mark.parametrize("state", ["complete", "pruned", "diverged", "failed"])
+def test_a_run_whose_outcome_was_stored_has_ended_though_optuna_was_not_told(
+    tiny: StudySpec, journal: str, monkeypatch: pytest.MonkeyPatch, state: Any
+) -> None:
+    """The driver dies between the two: the run is neither repeated nor counted twice, however often it is opened."""
+    ledger = Ledger(tiny, open_storage(journal))
+    job = ledger.begin(all_tasks(tiny)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "tell", lambda *arguments, **keywords: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ledger.finish(job.task, state, {"map": 0.5, "chosen_epoch": 1}, {})
+    for _ in range(2):
+        reopened = Ledger(tiny, open_storage(journal))
+        assert [(run.task, run.state) for run in reopened.runs()] == [(job.task, state)]
+        assert list(reopened.finished) == [job.task]
+
+
+def test_a_configuration_enqueued_by_a_dead_driver_does_not_reach_another_trial(tiny: StudySpec, journal: str) -> None:
+    spec = StudySpec.model_validate(tiny.model_dump() | {"first_trials": [{"learning_rate": 0.02}]})
+    Ledger(spec, open_storage(journal))
+    study = optuna.load_study(study_name="tiny/blobs/none/8", storage=open_storage(journal))
+    study.enqueue_trial({"learning_rate": 0.02})  # and no word of the driver ever again
+    ledger = Ledger(spec, open_storage(journal))
+    jobs = [job for job in run_searches(ledger, Plan(spec, ledger.finished), 12) if job.task.cell.filter == "none"]
+    assert [job.config.learning_rate == 0.02 for job in jobs if job.config] == [True, False, False, False]
+
+
 def test_a_replicate_takes_the_winners_configuration_and_epochs(tiny: StudySpec, journal: str) -> None:
     ledger = Ledger(tiny, open_storage(journal))
     cell = cells(tiny)[2]
