@@ -8,35 +8,22 @@ from functools import cached_property
 import pandas as pd
 
 from analysis.names import in_order
+from analysis.one_dataset import OneDataset
 from analysis.per_query import PerQuery, per_query
 from analysis.statistics.column import Column, compare_rows
-from analysis.study_records import StudyRecords
 from analysis.summary import summarise
 from hasher.baselines import BASELINES
 from study.jobs import Cell
 
 
 @dataclass(frozen=True, eq=False)
-class DatasetResults:
+class DatasetResults(OneDataset):
     """The results on `dataset`, each computed once."""
-
-    study: StudyRecords
-    dataset: str
-
-    @property
-    def filters(self) -> list[str]:
-        """In the order of every table's rows."""
-        return in_order(self.study.spec.filters)
 
     @property
     def methods(self) -> list[str]:
         """Filters, then baselines."""
         return [*self.filters, *in_order(BASELINES)]
-
-    @property
-    def bits(self) -> list[int]:
-        """Ascending."""
-        return sorted(self.study.spec.bits)
 
     def cell(self, method: str, bits: int) -> Cell:
         return Cell(self.dataset, method, bits)

@@ -9,28 +9,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.names import in_order
-from analysis.study_records import StudyRecords
+from analysis.one_dataset import OneDataset
 from study.jobs import Cell
 
 Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class DatasetView:
+class DatasetView(OneDataset):
     """The records, curves and evaluations of `dataset`, each read once."""
-
-    study: StudyRecords
-    dataset: str
-
-    @property
-    def filters(self) -> list[str]:
-        """In the order of the tables."""
-        return in_order(self.study.spec.filters)
-
-    @property
-    def bits(self) -> list[int]:
-        """Ascending."""
-        return sorted(self.study.spec.bits)
 
     @property
     def reference_bits(self) -> int:
