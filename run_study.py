@@ -35,7 +35,7 @@ def conclude(result: StudyResult, console: Console) -> int:
     console.print(result.standing.in_words(), highlight=False)
     console.print(f"Records, tables and models are in {result.run.path}", highlight=False)
     if result.standing.left:
-        midway = f" ({result.interrupted} of them were stopped midway)" if result.interrupted else ""
+        midway = f" ({result.interrupted} stopped midway)" if result.interrupted else ""
         console.print(f"{result.standing.left} runs left{midway}: the same command goes on with them.", highlight=False)
     return 1 if result.standing.left else 0
 
