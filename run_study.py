@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
@@ -20,15 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command.dry_run:
             print_plan(command.spec, command.options, console)
             return 0
-        return conclude(run_study(command.spec, command.options, console), console)
+        return conclude(run_study(command.spec, command.options, console), command.options.data_dir, console)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def conclude(result: StudyResult, console: Console) -> int:
-    """Write and print the tables, and say what is left and how to go on."""
-    study = load_study(result.run.path)
+def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> int:
+    """Write and print the tables; draw the report of a finished study, of another say how to go on."""
+    study = load_study(result.run.path, data_dir)
     write_tables(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
@@ -37,7 +38,11 @@ def conclude(result: StudyResult, console: Console) -> int:
     if result.standing.left:
         midway = f" ({result.interrupted} stopped midway)" if result.interrupted else ""
         console.print(f"{result.standing.left} runs left{midway}: the same command goes on with them.", highlight=False)
-    return 1 if result.standing.left else 0
+        return 1
+    from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
+
+    console.print(f"Figures and a report: {write_report(study)}", highlight=False, soft_wrap=True)
+    return 0
 
 
 if __name__ == "__main__":

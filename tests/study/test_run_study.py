@@ -177,7 +177,7 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path,
     assert all(kept[key] == outcome["started"] for key, outcome in before.items())
 
 
-def test_a_finished_study_only_prints_its_tables(
+def test_a_finished_study_is_only_shown(
     finished: StudyResult, blobs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_ray(*arguments: object, **keywords: object) -> None:
@@ -188,6 +188,7 @@ def test_a_finished_study_only_prints_its_tables(
     assert command.main([str(finished.run.spec), "--runs-dir", str(finished.run.path.parent)]) == 0
     printed = capsys.readouterr().out
     assert "chebyshev" in printed.lower() and "ITQ" in printed
+    assert str(finished.run.path / "report.html") in printed and (finished.run.path / "report.html").exists()
     assert finished.run.journal.read_bytes() == before
 
 
