@@ -25,8 +25,8 @@ def load_npz(path: Path) -> EmbeddingSet:
     Raises:
         UserError: the file cannot be read, lacks a required key or holds something other than the above.
     """
-    arrays = _read_arrays(path)
-    labels, class_names = _index_classes(_numbers_or_names(arrays["labels"], "labels", path), path)
+    arrays = read_arrays(path, REQUIRED)
+    labels, class_names = index_labels(arrays["labels"], path)
     return EmbeddingSet(
         name=path.stem,
         features=arrays["features"],
@@ -34,23 +34,25 @@ def load_npz(path: Path) -> EmbeddingSet:
         class_names=class_names,
         is_query=arrays.get("is_query"),
         groups=_numbered(_numbers_or_names(arrays["groups"], "groups", path))[0] if "groups" in arrays else None,
-        paths=_decoded(arrays["paths"], "paths", path) if "paths" in arrays else None,
+        paths=decode_strings(arrays["paths"], "paths", path) if "paths" in arrays else None,
         source=str(path),
     )
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """The arrays in `path` that mean something here, by key. Raises `UserError` where one of `required` is missing."""
+    expected = " and ".join(f"`{key}`" for key in required)
     try:
         file = np.load(path, allow_pickle=False)
     except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
         raise UserError(f"{path}: not a readable .npz file ({_reason(error)})") from None
     if not isinstance(file, np.lib.npyio.NpzFile):
-        raise UserError(f"{path}: holds a single array, expected an .npz file with `features` and `labels`")
+        raise UserError(f"{path}: holds a single array, expected an .npz file with {expected}")
     with file:
-        missing = [key for key in REQUIRED if key not in file.files]
+        missing = [key for key in required if key not in file.files]
         if missing:
             found = ", ".join(file.files) or "nothing"
-            raise UserError(f"{path}: lacks `{missing[0]}`, expected `features` and `labels`; found: {found}")
+            raise UserError(f"{path}: lacks `{missing[0]}`, expected {expected}; found: {found}")
         _warn_about_misspelt_keys(file.files, path)
         return {key: _read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
 
@@ -84,10 +86,11 @@ def _numbers_or_names(values: NDArray[Any], key: str, path: Path) -> NDArray[Any
         return values
     if values.dtype.kind not in "US":
         raise UserError(f"{path}: {key} is {values.dtype}, expected integers or strings")
-    return _decoded(values, key, path)
+    return decode_strings(values, key, path)
 
 
-def _decoded(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
+def decode_strings(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
+    """`values`, from bytes to str where they are bytes. Raises `UserError` for bytes that are not UTF-8."""
     if values.dtype.kind != "S":
         return values
     try:
@@ -96,8 +99,12 @@ def _decoded(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
         raise UserError(f"{path}: {key} holds bytes that are not UTF-8, expected integers or strings") from None
 
 
-def _index_classes(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels numbered in the sorted order of their values, unlabelled items -1, and the class names."""
+def index_labels(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Labels numbered in the sorted order of their values, unlabelled items -1, and the class names.
+
+    Raises `UserError` for anything but integers from -1 or strings, one an item; `path` opens the message.
+    """
+    values = _numbers_or_names(values, "labels", path)
     if values.dtype.kind == "i" and values.min(initial=0) < UNLABELLED:
         row = int(values.argmin())
         raise UserError(f"{path}: labels: {values[row]} in row {row}, expected -1 (unlabelled), 0 or more, or strings")
