@@ -139,16 +139,17 @@ def to_html(table: Table) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in _notes(table, "Bold", "shaded"))
     return (
         f'<figure class="table">\n<figcaption>{html.escape(table.title)}</figcaption>\n'
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n'
+        f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n'
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
         + "</figure>\n"
     )
 
 
 def _html_row(table: Table, index: int) -> str:
+    tags = itertools.chain(['th scope="row"'], itertools.repeat("td"))
     cells = "".join(
-        f"<td{_html_class(column, entry.mark)}>{html.escape(entry.text)}</td>"
-        for column, entry in zip(table.columns, table.rows[index], strict=True)
+        f"<{tag}{_html_class(column, entry.mark)}>{html.escape(entry.text)}</{tag[:2]}>"
+        for tag, column, entry in zip(tags, table.columns, table.rows[index], strict=False)
     )
     return f'<tr class="rule">{cells}</tr>' if index and index in table.rules else f"<tr>{cells}</tr>"
 

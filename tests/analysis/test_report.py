@@ -129,7 +129,7 @@ def test_the_story_is_in_order(report):
 
 def test_counts_are_those_of_the_records(report):
     _, study, html, _ = report
-    row = re.search(r"<td>search trials</td>(.*?)</tr>", html, re.S)
+    row = re.search(r'<th scope="row">search trials</th>(.*?)</tr>', html, re.S)
     planned, complete, pruned, diverged, failed, not_run = map(int, re.findall(r">(\d+)</td>", row[1]))
     search = study.records[study.records["kind"] == "search"]
     states = Counter(search["state"])
@@ -145,7 +145,7 @@ def test_the_tables_are_there_and_each_scrolls_in_a_box_of_its_own(report):
     for dataset in study.datasets:
         for fragments in html_tables(study, dataset).values():
             assert fragments and all(fragment in html for fragment in fragments)
-    assert len(page.all("table")) == len(re.findall(r'<div class="scroll"><table>', html))
+    assert len(page.all("table")) == len(re.findall(r'<div class="scroll" tabindex="0"><table>', html))
 
 
 def test_what_the_user_named_is_text_and_not_html(tmp_path):

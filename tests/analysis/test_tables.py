@@ -184,15 +184,16 @@ class Cells(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.stack.append(tag)
-        if tag == "td":
+        given = dict(attributes)
+        if tag == "td" or given.get("scope") == "row":
             self.cells.append("")
-            self.classes.append(dict(attributes).get("class", ""))
+            self.classes.append(given.get("class", ""))
 
     def handle_endtag(self, tag):
         assert self.stack.pop() == tag
 
     def handle_data(self, data):
-        if "td" in self.stack:
+        if "tbody" in self.stack and self.stack[-1] in ("th", "td"):
             self.cells[-1] += data
 
 
