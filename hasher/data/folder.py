@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.data.cache import cached_vectors
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.errors import UserError
 
@@ -46,11 +47,12 @@ class VectorLayout(NamedTuple):
     width: int
 
 
-def load_folder(root: Path) -> EmbeddingSet:
+def load_folder(root: Path, cache_dir: Path) -> EmbeddingSet:
     """Every vector under `root`, its class the name of its folder; named after the folder, no official split.
 
     Vectors may be of any real type and of shape (d,) or (1, d). Folders without a vector and files that are not
-    ``.npy`` are left out with a warning; hidden files without one.
+    ``.npy`` are left out with a warning; hidden files without one. What is read of a large folder is kept in
+    `cache_dir` (see `hasher.data.cache`).
 
     Raises:
         UserError: no class folders, or a file that is unreadable, pickled, not one vector, of another width than the
@@ -59,7 +61,7 @@ def load_folder(root: Path) -> EmbeddingSet:
     listing = list_vectors(root)
     return EmbeddingSet(
         name=root.resolve().name,
-        features=read_vectors(listing.files),
+        features=cached_vectors(root, listing.files, cache_dir, read_vectors),
         labels=listing.labels,
         class_names=listing.class_names,
         source=str(root),

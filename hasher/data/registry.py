@@ -32,7 +32,7 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
 
     Args:
         source: the name or path.
-        data_dir: where named data sets live and downloads go; ``data`` by default.
+        data_dir: where named data sets live, and where downloads and caches go; ``data`` by default.
 
     Raises:
         UserError: nothing of that name or path, or data that is no good; the message says what would be.
@@ -44,7 +44,7 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
         raise UserError(_not_found(source, data_dir))
     if path.is_dir():
-        return load_folder(path)
+        return load_folder(path, data_dir / "cache")
     if path.suffix != ".npz":
         raise UserError(f"{path}: a data set is an .npz file or a folder, expected a name that ends in .npz")
     return load_npz(path)

@@ -1,0 +1,172 @@
+"""A copy of a folder's vectors in one file, so that a folder of a million files is read once.
+
+The file lies in ``<data folder>/cache`` and may be deleted at any time. It is believed only where every vector file is
+to its last detail the one it was made from, and where its own content is what was written.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hasher.errors import UserError
+from hasher.files import replacing
+
+#: Fewer files are read anew each time: that takes less than a tenth of a second and leaves nothing on the disk.
+SMALLEST = 1000
+
+#: A change this soon after another may leave a file with the same times (FAT counts in steps of two seconds), so files
+#: younger than this are not cached yet.
+SETTLED_SECONDS = 2.0
+
+#: Bytes hashed by one thread in one go.
+BLOCK = 1 << 24
+
+#: Files whose details one thread looks up in one go.
+FILES_PER_TASK = 4096
+
+#: Bytes of a header that is ours at most; a damaged length must not make us ask for memory.
+LONGEST_HEADER = 4096
+
+#: Keeps a number's lower 63 bits: inodes and times may have more than an int64 holds.
+INT63 = (1 << 63) - 1
+
+#: Part of the signature: another number makes every cache out of date.
+VERSION = 1
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class State:
+    """What can be told of a folder's files without opening them.
+
+    Attributes:
+        signature: hexadecimal hash of every file's class, name, size, times of change and inode.
+        changed: when any of them last changed in any way, in seconds since the epoch.
+    """
+
+    signature: str
+    changed: float
+
+
+def cached_vectors(root: Path, files: list[str], cache_dir: Path, read: Callable[[list[str]], Vectors]) -> Vectors:
+    """What ``read(files)`` returns (files, d): from the cache where that is up to date, otherwise read and cached.
+
+    `files` are the vector files ``<root>/<class>/<name>``. Cached vectors are mapped from the disk rather than loaded.
+    A cache that is damaged, or cannot be written, is warned about and does no harm.
+
+    Raises:
+        UserError: a file that is not there or may not be looked at; and what `read` raises.
+    """
+    if len(files) < SMALLEST:
+        return read(files)
+    path = cache_dir / _file_name(root)
+    state = look_at(files)
+    vectors = load(path, state.signature)
+    if vectors is not None:
+        return vectors
+    started = time.time()
+    vectors = read(files)
+    if started - state.changed > SETTLED_SECONDS and look_at(files) == state:
+        _try_to_save(path, state.signature, vectors)
+    return vectors
+
+
+def look_at(files: list[str]) -> State:
+    """The `State` of `files`, looked up by a pool of threads."""
+
+    def details(start: int) -> NDArray[np.int64]:
+        found = map(_details, files[start : start + FILES_PER_TASK])
+        return np.fromiter(chain.from_iterable(found), dtype=np.int64).reshape(-1, 4)
+
+    with ThreadPoolExecutor() as pool:
+        table = np.concatenate(list(pool.map(details, range(0, len(files), FILES_PER_TASK))))
+    places = "\0".join(chain.from_iterable(path.split(os.sep)[-2:] for path in files))  # noqa: PTH206 - as below
+    digest = hashlib.blake2b(f"{VERSION} {len(files)}\0".encode(), digest_size=16)
+    digest.update(os.fsencode(places))
+    digest.update(table.data)
+    return State(digest.hexdigest(), float(table[:, 2].max()) / 1e9)
+
+
+def _details(path: str) -> tuple[int, ...]:
+    """Size, when the content and when anything last changed (ns; nobody can set the second back), and the inode."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path object for each of a million files takes as long again
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    values = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    return tuple(value & INT63 for value in values)
+
+
+def _file_name(root: Path) -> str:
+    """One name for each folder, whatever path leads to it; begins with what a person would look for."""
+    whole = root.resolve()
+    readable = re.sub(r"[^A-Za-z0-9_-]+", "_", whole.name)[:60]
+    return f"{readable}-{hashlib.blake2b(os.fsencode(whole), digest_size=8).hexdigest()}.safetensors"
+
+
+def load(path: Path, signature: str) -> Vectors | None:
+    """The vectors in the cache `path`, mapped; None where there are none of this `signature`."""
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > LONGEST_HEADER:
+                raise ValueError("no header")
+            header = json.loads(file.read(size))
+            about, shape = header["__metadata__"], header["vectors"]["shape"]
+            if about["signature"] != signature:
+                return None
+            vectors = np.memmap(file, np.float32, "r", offset=8 + size, shape=tuple(shape))
+        if _digest(vectors) == about["digest"]:
+            return vectors
+        problem = "not the content that was written"
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        problem = str(error).partition("\n")[0] or type(error).__name__
+    warnings.warn(f"{path}: damaged ({problem}), its folder is read anew", stacklevel=2)
+    return None
+
+
+def save(path: Path, signature: str, vectors: Vectors) -> None:
+    """Write `vectors` to the cache `path`, a safetensors file, whole or not at all. Raises `OSError`."""
+    about = {"signature": signature, "digest": _digest(vectors)}
+    layout = {"dtype": "F32", "shape": vectors.shape, "data_offsets": [0, vectors.nbytes]}
+    header = json.dumps({"__metadata__": about, "vectors": layout}).encode()
+    header += b" " * (-(8 + len(header)) % 64)  # vectors begin at a multiple of 64 bytes
+    with replacing(path) as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        vectors.tofile(file)  # safetensors' own writer would make a second copy in memory
+
+
+def _try_to_save(path: Path, signature: str, vectors: Vectors) -> None:
+    try:
+        save(path, signature, vectors)
+    except OSError as error:
+        warnings.warn(
+            f"{path}: cannot be written ({error.strerror}), so every file of its folder will be read each time; "
+            f"choose a data folder (--data-dir) with room for {vectors.nbytes / 1e6:,.0f} MB",
+            stacklevel=2,
+        )
+
+
+def _digest(vectors: Vectors) -> str:
+    """Hexadecimal hash of the content, its blocks hashed by a pool of threads."""
+    content = vectors.data.cast("B")
+    with ThreadPoolExecutor() as pool:
+        blocks = pool.map(
+            lambda start: hashlib.blake2b(content[start : start + BLOCK], digest_size=16).digest(),
+            range(0, len(content), BLOCK),
+        )
+        return hashlib.blake2b(b"".join(blocks), digest_size=16).hexdigest()
