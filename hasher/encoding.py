@@ -1,33 +1,64 @@
 """Embeddings to hash codes: a code depends on its own item alone, never on the batch it was encoded in."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hasher.errors import UserError
 from hasher.model import Encoder
-from hasher.retrieval import pack
 
 #: Items encoded at a time; bounds memory at CHUNK × (d + w + b) floats whatever the number of items.
 CHUNK = 8192
 
 
-@torch.inference_mode()
-def encode(encoder: Encoder, features: np.ndarray) -> np.ndarray:
+def encode(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.bool_]:
     """Hash codes of `features` (n, d) as booleans (n, bits): True where the real value is positive.
 
-    Raises `UserError` where d is not the width the encoder was trained on.
+    `features` may be of any real type, and mapped from a file: only a chunk at a time is read.
+
+    Raises `UserError` where d is not the width the encoder was trained on, or a vector holds a value that is not finite
+    or whose square is not.
     """
-    width = encoder.mean.shape[0]
-    if features.ndim != 2 or features.shape[1] != width:
-        raise UserError(f"features: shape {features.shape} does not fit this hasher, expected (n, {width})")
     codes = np.empty((len(features), encoder.to_bits.out_features), dtype=bool)
-    for start in range(0, len(features), CHUNK):
-        chunk = np.ascontiguousarray(features[start : start + CHUNK], dtype=np.float32)
-        values = encoder(torch.from_numpy(chunk).to(encoder.mean.device))
-        codes[start : start + CHUNK] = (values > 0).cpu().numpy()
+    for rows, chunk in _chunks(encoder, features):
+        codes[rows] = chunk
     return codes
 
 
-def encode_packed(encoder: Encoder, features: np.ndarray) -> np.ndarray:
-    """The codes of `encode` packed eight to a byte: uint8 (n, ceil(bits / 8)), as `numpy.packbits` does."""
-    return pack(encode(encoder, features))
+def encode_packed(
+    encoder: Encoder, features: NDArray[Any], progress: Callable[[int], object] = lambda items: None
+) -> NDArray[np.uint8]:
+    """The codes of `encode` packed eight to a byte: uint8 (n, ceil(bits / 8)), as `numpy.packbits` does.
+
+    `progress` is called with the number of items of each chunk that is done.
+    """
+    packed = np.empty((len(features), -(-encoder.to_bits.out_features // 8)), dtype=np.uint8)
+    for rows, chunk in _chunks(encoder, features):
+        packed[rows] = np.packbits(chunk, axis=1)
+        progress(len(chunk))
+    return packed
+
+
+def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    """The codes chunk by chunk, and the rows they belong to."""
+    width = encoder.mean.shape[0]
+    if features.ndim != 2 or features.shape[1] != width:
+        raise UserError(f"features: shape {features.shape} does not fit this hasher, expected (n, {width})")
+    for start in range(0, len(features), CHUNK):
+        rows = slice(start, min(start + CHUNK, len(features)))
+        yield rows, _encode_chunk(encoder, features[rows], start)
+
+
+@torch.inference_mode()
+def _encode_chunk(encoder: Encoder, chunk: NDArray[Any], start: int) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore"):
+        values = torch.from_numpy(np.array(chunk, dtype=np.float32)).to(encoder.mean.device)
+    limit = float((torch.finfo(torch.float32).max / values.shape[1]) ** 0.5) / 2
+    largest = torch.linalg.vector_norm(values, float("inf"))
+    if not largest < limit:  # nor where it is NaN
+        row = int((~(values.abs().amax(dim=1) < limit)).nonzero()[0, 0])
+        raise UserError(f"features: row {start + row} holds NaN, infinity or a value beyond ±{limit:.0e}")
+    return (encoder(values) > 0).cpu().numpy()

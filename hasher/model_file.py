@@ -1,15 +1,22 @@
 """Hashers on disk: one safetensors file with the weights, the training mean and the configuration. Never a pickle."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from hasher.config import HasherConfig
+from hasher.data import SplitConfig, TestedOn
+from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.model import HAGCN
@@ -28,6 +35,32 @@ class SavedHasher:
     def config(self) -> HasherConfig:
         return self.model.config
 
+    @property
+    def width(self) -> int:
+        """Width of the embeddings it takes (d)."""
+        return int(self.model.encoder.mean.shape[0])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hexadecimal hash (BLAKE2b, 128 bits) of the encoder: two hashers of one fingerprint give the same codes."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, tensor in self.model.encoder.state_dict().items():
+            digest.update(f"{name}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        return digest.hexdigest()
+
+    @property
+    def tested_on(self) -> TestedOn | None:
+        """The data and the split it was tested on, or None where that was not recorded."""
+        fingerprint, split = self.about.get("fingerprint"), self.about.get("split")
+        if not isinstance(fingerprint, str) or not isinstance(split, dict):
+            return None
+        return TestedOn(fingerprint, SplitConfig.parse(split, "model's split"))
+
+    def encode(self, features: NDArray[Any]) -> NDArray[np.bool_]:
+        """Hash codes of embeddings (n, d) as booleans (n, bits), see `hasher.encoding.encode`."""
+        return encode(self.model.encoder, features)
+
 
 def to_bytes(hasher: SavedHasher) -> bytes:
     """The file's content."""
@@ -45,7 +78,7 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
     write_atomically(path, to_bytes(hasher))
 
 
-def load_hasher(path: Path) -> SavedHasher:
+def load_hasher(path: str | Path) -> SavedHasher:
     """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -54,14 +87,51 @@ def load_hasher(path: Path) -> SavedHasher:
     except FileNotFoundError:
         raise UserError(f"{path}: no such model file") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({error})") from None
+        raise UserError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path}: not a hasher (format {metadata.get('format')!r}, expected {FORMAT!r})")
-    config = HasherConfig.parse(json.loads(metadata["config"]), str(path))
+    config = HasherConfig.parse(_json_object(metadata, "config", path), str(path))
+    about = _json_object(metadata, "about", path)
+    _check_weights(config, tensors, path)
     with torch.random.fork_rng(devices=[]):
         model = HAGCN(config, tensors["encoder.mean"])
+    model.load_state_dict(tensors)
+    return SavedHasher(model.eval(), about)
+
+
+def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[str, Any]:
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise UserError(f"{path}: weights do not fit the configuration ({str(error).splitlines()[0]})") from None
-    return SavedHasher(model.eval(), json.loads(metadata["about"]))
+        value = json.loads(metadata[key])
+    except (KeyError, ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: a damaged hasher: its metadata hold no JSON object as {key!r}")
+    return value
+
+
+def _check_weights(config: HasherConfig, tensors: dict[str, Tensor], path: str | Path) -> None:
+    """Refuse weights of other names, shapes or types than `config` asks for, before memory is given to them."""
+    mean = tensors.get("encoder.mean")
+    if mean is None or mean.ndim != 1 or len(mean) == 0:
+        raise UserError(f"{path}: weights do not fit the configuration (no training mean, 'encoder.mean')")
+    try:
+        with torch.device("meta"):
+            expected = HAGCN(config, torch.empty(len(mean))).state_dict()
+    except (RuntimeError, OverflowError, TypeError, MemoryError):  # sizes beyond what torch can count
+        raise UserError(f"{path}: weights do not fit the configuration (its sizes are beyond any memory)") from None
+    for name in sorted(expected.keys() | tensors.keys()):
+        problem = _problem(expected.get(name), tensors.get(name))
+        if problem:
+            raise UserError(f"{path}: weights do not fit the configuration ({name} {problem})")
+
+
+def _problem(expected: Tensor | None, found: Tensor | None) -> str:
+    if expected is None:
+        return "is not part of it"
+    if found is None:
+        return "is missing"
+    if found.shape != expected.shape:
+        return f"has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+    if found.dtype != expected.dtype:
+        return f"is {found.dtype}, expected {expected.dtype}"
+    return "" if bool(found.isfinite().all()) else "holds NaN or infinity"

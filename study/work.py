@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -34,7 +35,7 @@ class Step:
     replicate or baseline.
     """
 
-    state: Literal["running", "complete", "diverged"]
+    state: Literal["running", "complete", "timeout", "diverged"]
     outcome: dict[str, Any]
     epochs: list[dict[str, float]] = field(default_factory=list)
     evaluation: Mapping[str, np.ndarray] | None = None
@@ -54,17 +55,22 @@ class Work(Protocol):
 
 
 class SearchWork:
-    """Trains on the search split and scores every epoch on the validation queries."""
+    """Trains on the search split and scores every epoch on the validation queries.
+
+    Stops after the epoch in which the job's time limit passes; only time spent here counts, of all its workers.
+    """
 
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.search
         self._trainer = _trainer(job, self._dataset, self._split)
         self._best: dict[str, Any] = {}
+        self._seconds = 0.0
 
     def step(self) -> Step:
         epochs = []
         for _ in range(_epochs_left(self._trainer, self._job)):
+            started = time.perf_counter()
             result = self._trainer.run_epoch()
             if result.diverged:
                 epochs.append({**asdict(result), "map": float("nan")})
@@ -74,18 +80,25 @@ class SearchWork:
             epochs.append({**asdict(result), "map": found.map})
             if found.map > self._best.get("map", -1.0):
                 self._best = {**_scores(found), "chosen_epoch": result.epoch}
-        ended = self._trainer.epoch == self._trainer.config.epochs
-        return Step("complete" if ended else "running", self._outcome(), epochs)
+            self._seconds += time.perf_counter() - started
+            limit = self._job.time_limit
+            if limit is not None and self._seconds > limit and not self._ended():
+                note = f"over the time limit of {limit:g} s after epoch {result.epoch}"
+                return Step("timeout", self._outcome() | {"note": note}, epochs)
+        return Step("complete" if self._ended() else "running", self._outcome(), epochs)
+
+    def _ended(self) -> bool:
+        return self._trainer.epoch == self._trainer.config.epochs
 
     def _outcome(self) -> dict[str, Any]:
         return {"scored_on": "validation", "epochs": self._trainer.epoch, **_sizes(self._split), **self._best}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"trainer": self._trainer.state_dict(), "best": self._best}
+        return {"trainer": self._trainer.state_dict(), "best": self._best, "seconds": self._seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._trainer.load_state_dict(state["trainer"])
-        self._best = state["best"]
+        self._best, self._seconds = state["best"], state["seconds"]
 
 
 class ReplicateWork:
@@ -94,6 +107,7 @@ class ReplicateWork:
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.final
+        self._split_config = data.splits.config
         self._trainer = _trainer(job, self._dataset, self._split)
 
     def step(self) -> Step:
@@ -117,7 +131,10 @@ class ReplicateWork:
         }  # fmt: skip
 
     def _model(self, outcome: dict[str, Any]) -> bytes:
-        about = {"dataset": self._dataset.name, "seed": self._job.seed, "fingerprint": self._dataset.fingerprint}
+        about = {
+            "dataset": self._dataset.name, "fingerprint": self._dataset.fingerprint,
+            "split": self._split_config.model_dump(), "seed": self._job.seed,
+        }  # fmt: skip
         return to_bytes(SavedHasher(self._trainer.model, about | outcome))
 
     def state_dict(self) -> dict[str, Any]:

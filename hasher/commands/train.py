@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
     config = HasherConfig.parse({key: value for key, value in values.items() if value is not None}, "command line")
     dataset = load_dataset(given.dataset, given.data_dir)
     limits = {name: getattr(given, name) for name in ("test_queries", "validation_queries", "max_database")}
-    splits = make_splits(dataset, SplitConfig(seed=given.split_seed, **limits))
+    splits = make_splits(dataset, SplitConfig.parse({"seed": given.split_seed, **limits}, "command line"))
     trainer = Trainer(config, dataset.features[splits.search.train], given.seed, resolve_device(given.device))
     row: dict[str, Any] = {"dataset": dataset.name, "seed": given.seed, **config.model_dump(), "state": "complete"}
     for result in trainer.run():
@@ -65,7 +65,11 @@ def run(given: argparse.Namespace) -> int:
     row |= {"map": found.map, "map_at_k": found.map_at_k, "precision_at_radius_2": found.precision_at_radius_2}
     _append(given.csv, row)
     path = given.model or Path(f"{dataset.name}-{config.filter}-{config.bits}.safetensors")
-    save_hasher(SavedHasher(trainer.model, {key: row[key] for key in ("dataset", "seed", "map", "map_at_k")}), path)
+    about = {
+        "dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": splits.config.model_dump(),
+        "seed": given.seed, "map": found.map, "map_at_k": found.map_at_k,
+    }  # fmt: skip
+    save_hasher(SavedHasher(trainer.model, about), path)
     print(
         f"test: mAP {found.map:.4f}  mAP@{given.k} {found.map_at_k:.4f}  "
         f"precision within radius 2 {found.precision_at_radius_2:.4f}\nrow in {given.csv}, model in {path}"

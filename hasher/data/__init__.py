@@ -1,9 +1,26 @@
-"""Data sets: `load_dataset` turns a name or a path into an `EmbeddingSet`, `make_splits` divides it."""
+"""Data sets: `load_dataset` turns a name or a path into an `EmbeddingSet`, `make_splits` divides it.
+
+`load_vectors` takes more, for those who only encode.
+"""
 
 from hasher.data.description import describe
 from hasher.data.duplicates import check_leaks
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.registry import load_dataset
 from hasher.data.splits import Split, SplitConfig, Splits, make_splits
+from hasher.data.vectors import Items, TestedOn, Vectors, load_vectors
 
-__all__ = ["EmbeddingSet", "Split", "SplitConfig", "Splits", "check_leaks", "describe", "load_dataset", "make_splits"]
+__all__ = [
+    "EmbeddingSet",
+    "Items",
+    "Split",
+    "SplitConfig",
+    "Splits",
+    "TestedOn",
+    "Vectors",
+    "check_leaks",
+    "describe",
+    "load_dataset",
+    "load_vectors",
+    "make_splits",
+]

@@ -68,10 +68,12 @@ class Splits:
     """The two splits of a study.
 
     Attributes:
+        config: what they were drawn with.
         search: validation queries against everything that is neither test nor validation; what a trial sees.
         final: test queries against everything that is not test; what a replicate and a baseline see.
     """
 
+    config: SplitConfig
     search: Split
     final: Split
 
@@ -100,7 +102,7 @@ def make_splits(dataset: EmbeddingSet, config: SplitConfig) -> Splits:
     rng = _rng(config, VALIDATION)
     validation, rest = _hold_out(dataset, pool, "validation_queries", config.validation_queries, rng)
     search = Split(train=rest, database=_labelled(dataset, rest), queries=validation)
-    return Splits(search=search, final=final)
+    return Splits(config, search=search, final=final)
 
 
 def _rng(config: SplitConfig, purpose: int) -> np.random.Generator:

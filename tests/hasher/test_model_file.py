@@ -1,18 +1,24 @@
 """Saved hashers: what comes back is what was saved, and anything else is refused in one line."""
 
 import json
+import pickle
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.model_file import FORMAT, SavedHasher, load_hasher, save_hasher
+from hasher.model_file import FORMAT, SavedHasher, load_hasher, save_hasher, to_bytes
 from hasher.training import Trainer
 
 
@@ -76,3 +82,127 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+class Mischief:
+    """Unpickling it would leave a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_under_another_name_is_never_unpickled(tmp_path: Path) -> None:
+    path, trace = tmp_path / "m.safetensors", tmp_path / "was here"
+    path.write_bytes(pickle.dumps(Mischief(trace)))
+    with pytest.raises(UserError, match=r"m\.safetensors: not a readable safetensors file"):
+        load_hasher(path)
+    torch.save({"encoder.mean": Mischief(trace)}, path)
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        load_hasher(path)
+    assert not trace.exists()
+    pickle.loads(pickle.dumps(Mischief(trace)))
+    assert trace.exists()  # so the pickle would have done it
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_file_cut_short_or_changed_is_refused_in_one_line_or_holds_the_same_shapes(data: st.DataObject) -> None:
+    whole = to_bytes(trained()[0])
+    header = 8 + int.from_bytes(whole[:8], "little")
+    if data.draw(st.booleans()):
+        content = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    else:
+        place = data.draw(st.integers(0, header - 1))
+        content = whole[:place] + bytes([data.draw(st.integers(0, 255))]) + whole[place + 1 :]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.safetensors"
+        path.write_bytes(content)
+        try:
+            again = load_hasher(path)
+        except UserError as error:
+            assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
+        else:
+            assert len(content) == len(whole) and again.encode(np.ones((2, 6))).shape == (2, again.config.bits)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"config": None}, "no JSON object as 'config'"),
+        ({"config": "{broken"}, "no JSON object as 'config'"),
+        ({"config": "[" * 100_000}, "no JSON object as 'config'"),
+        ({"config": "[1, 2]"}, "no JSON object as 'config'"),
+        ({"config": '{"filter": "gcn", "colour": "red"}'}, "colour: unknown key"),
+        ({"config": '{"filter": "gcn", "bits": 10, "ae_width": 1000000000000}'}, "weights do not fit"),
+        ({"config": '{"filter": "gcn", "bits": 10, "ae_width": 1e300}'}, "weights do not fit|ae_width"),
+        ({"config": '{"filter": "chebyshev", "filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
+        ({"config": '{"filter": "spline", "filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
+        ({"about": None}, "no JSON object as 'about'"),
+        ({"about": "nonsense"}, "no JSON object as 'about'"),
+        ({"format": "hagcn-hasher-9"}, "not a hasher"),
+    ],
+)  # fmt: skip
+def test_metadata_that_are_wrong_are_refused(metadata: dict[str, str | None], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_hasher(trained()[0], path)
+    with safe_open(path, framework="pt") as file:
+        changed = {**file.metadata(), **metadata}
+    save_file(load_file(path), path, {key: value for key, value in changed.items() if value is not None})
+    with pytest.raises(UserError, match=says) as caught:
+        load_hasher(path)
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"encoder.mean": None}, "no training mean"),
+        ({"encoder.mean": torch.zeros(2, 3)}, "no training mean"),
+        ({"encoder.mean": torch.zeros(())}, "no training mean"),
+        ({"encoder.mean": torch.zeros(0)}, "no training mean"),
+        ({"encoder.mean": torch.zeros(5)}, r"has shape \(6,\), expected \(5,\)"),
+        (
+            {"encoder.mean": torch.zeros(6, dtype=torch.float64)},
+            "encoder.mean is torch.float64, expected torch.float32",
+        ),
+        ({"encoder.to_bits.weight": None}, "encoder.to_bits.weight is missing"),
+        ({"encoder.to_bits.bias": torch.full((10,), torch.nan)}, "encoder.to_bits.bias holds NaN or infinity"),
+        ({"encoder.to_bits.bias": torch.zeros(10, dtype=torch.int64)}, "encoder.to_bits.bias is torch.int64"),
+        ({"surplus": torch.zeros(1)}, "surplus is not part of it"),
+    ],
+)
+def test_weights_that_are_wrong_are_refused(changes: dict[str, torch.Tensor | None], says: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_hasher(trained()[0], path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = {**load_file(path), **changes}
+    save_file({key: value for key, value in tensors.items() if value is not None}, path, metadata)
+    with pytest.raises(UserError, match=says) as caught:
+        load_hasher(path)
+    assert "weights do not fit the configuration" in str(caught.value)
+
+
+def test_folders_and_empty_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.safetensors").touch()
+    for path in (tmp_path, tmp_path / "empty.safetensors"):
+        with pytest.raises(UserError, match="not a readable safetensors file"):
+            load_hasher(path)
+
+
+def test_the_fingerprint_is_that_of_the_encoder() -> None:
+    hasher, features = trained()
+    assert hasher.fingerprint == trained()[0].fingerprint
+    assert SavedHasher(hasher.model, {"other": 1}).fingerprint == hasher.fingerprint
+    for name in hasher.model.encoder.state_dict():
+        changed = trained()[0]
+        changed.model.encoder.state_dict()[name].view(-1)[0] += 1
+        assert changed.fingerprint != hasher.fingerprint, name
+    decoder = trained()[0]
+    with torch.no_grad():
+        decoder.model.decoder[0].weight += 1
+    assert decoder.fingerprint == hasher.fingerprint
+    np.testing.assert_array_equal(hasher.encode(features), encode(hasher.model.encoder, features))

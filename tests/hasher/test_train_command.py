@@ -37,7 +37,9 @@ def test_it_trains_tests_and_saves(embeddings: Path, capsys: pytest.CaptureFixtu
     assert f"mAP {row['map']:.4f}" in lines[3]
     dataset = load_dataset(str(embeddings))
     split = make_splits(dataset, SplitConfig()).final
-    encoder = load_hasher(embeddings.parent / "model.safetensors").model.encoder
+    saved = load_hasher(embeddings.parent / "model.safetensors")
+    assert saved.about["fingerprint"] == dataset.fingerprint and SplitConfig(**saved.about["split"]) == SplitConfig()
+    encoder = saved.model.encoder
     found = score_codes(dataset, split, *encode_split(encoder, dataset, split), 200)
     assert found.map == pytest.approx(row["map"], abs=1e-12)
     assert row["filter"] == "spline" and row["state"] == "complete" and row["filter_order"] == 8
@@ -63,6 +65,7 @@ def test_divergence_is_a_row_and_exit_code_1(embeddings: Path, capsys: pytest.Ca
         (["--bits", "0"], "bits"),
         (["--device", "abacus"], "device"),
         (["--test-queries", "5000"], "test_queries"),
+        (["--test-queries", "0"], "test_queries"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hasher.data import load_dataset, make_splits
+from hasher.data import SplitConfig, load_dataset, make_splits
 from hasher.encoding import encode
 from hasher.model_file import load_hasher
 from hasher.retrieval import evaluate, released_map
@@ -87,7 +87,10 @@ def test_a_replicate_trains_on_all_but_the_test_queries_and_is_scored_on_those(
     assert last.model is not None and last.evaluation is not None
     path = tmp_path / "model.safetensors"
     path.write_bytes(last.model)
-    encoder = load_hasher(path).model.encoder
+    saved = load_hasher(path)
+    assert saved.about["fingerprint"] == data.dataset.fingerprint
+    assert SplitConfig(**saved.about["split"]) == tiny.datasets[0].split_config(0)
+    encoder = saved.model.encoder
     np.testing.assert_allclose(encoder.mean, data.dataset.features[split.train].mean(axis=0), atol=1e-5)
     codes = [encode(encoder, data.dataset.features[items]) for items in (split.queries, split.database)]
     labels = [data.dataset.labels[items] for items in (split.queries, split.database)]
