@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import dataset_label, in_order, label
 from analysis.study_records import StudyRecords
-from analysis.summary import count
+from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
 from study.dimensions import Dimension
@@ -46,15 +46,13 @@ def plan_in_words(spec: StudySpec) -> list[str]:
 
 def counts_table(study: StudyRecords) -> Table:
     """How the runs of each kind ended."""
-    tasks, records = all_tasks(study.spec), study.records
+    tasks, records, headings = all_tasks(study.spec), study.records, count_headings(study.spec)
     kinds = {"search": "search trials", "replicate": "replicates", "baseline": "baseline runs"}
     rows = []
     for kind, name in kinds.items():
         found = count(records[records["kind"] == kind], sum(task.kind == kind for task in tasks))
-        states = (found.planned, found.complete, found.pruned, found.diverged, found.failed, found.not_run)
-        rows.append([text(name), *(whole(number) for number in states)])
-    headings = ["planned", "complete", "pruned", "diverged", "failed", "not run"]
-    columns = [Column("runs", "Runs", "left"), *(Column(heading, heading) for heading in headings)]
+        rows.append([text(name), *(whole(getattr(found, state)) for state in headings)])
+    columns = [Column("runs", "Runs", "left"), *(Column(one.lower(), one.lower()) for one in headings.values())]
     return Table("runs", "How the runs ended", columns, rows)
 
 

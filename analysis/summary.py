@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.study_records import StudyRecords
 from hasher.baselines import BASELINES
 from study.jobs import Cell, Kind, baseline_tasks
+from study.spec import StudySpec
 from study.state import STATES
 
 METRICS = ("map", "map_at_k", "map_released", "precision_at_radius_2")
@@ -22,6 +23,7 @@ class Counts:
     planned: int
     complete: int
     pruned: int
+    timeout: int
     diverged: int
     failed: int
 
@@ -31,7 +33,18 @@ class Counts:
 
     @property
     def ended(self) -> int:
-        return self.complete + self.pruned + self.diverged + self.failed
+        return self.complete + self.pruned + self.timeout + self.diverged + self.failed
+
+
+def count_headings(spec: StudySpec) -> dict[str, str]:
+    """The fields of `Counts` that a table of this study shows; those of a time limit only where it has one."""
+    headings = {
+        "planned": "Planned", "complete": "Complete", "pruned": "Pruned", "timeout": "Over time",
+        "diverged": "Diverged", "failed": "Failed", "not_run": "Not run",
+    }  # fmt: skip
+    if spec.trial_time_limit is None:
+        del headings["timeout"]
+    return headings
 
 
 def count(runs: pd.DataFrame, planned: int) -> Counts:
@@ -81,7 +94,7 @@ def summarise(study: StudyRecords) -> pd.DataFrame:
         replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `METRICS` (sample
             standard deviation; NaN from fewer than two).
         replicates_planned, replicates_diverged, replicates_failed: what became of the test runs.
-        planned, complete, pruned, diverged, failed, not_run: search trials; 0 for baselines.
+        planned, complete, pruned, timeout, diverged, failed, not_run: search trials; 0 for baselines.
         validation_map: of the search's winner; NaN without one.
         device_seconds: of all recorded runs of the cell; search_device_seconds: of its search.
         missing: why there is no score, in a few words; empty where there is one.
@@ -93,7 +106,7 @@ def summarise(study: StudyRecords) -> pd.DataFrame:
 def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
     tested, complete = tested_counts(study, cell), scored(study, cell)
     baseline = cell.filter in BASELINES
-    searched = Counts(0, 0, 0, 0, 0) if baseline else search_counts(study, cell)
+    searched = Counts(0, 0, 0, 0, 0, 0) if baseline else search_counts(study, cell)
     winner = None if baseline else study.winner(cell)
     search_seconds = float(study.runs("search", cell)["device_seconds"].sum())
     scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in METRICS}
@@ -130,6 +143,6 @@ def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -
 
 def in_words(counts: Counts) -> str:
     """What is not complete: ``2 pruned, 10 diverged``."""
-    parts = [(counts.pruned, "pruned"), (counts.diverged, "diverged"), (counts.failed, "failed"),
-             (counts.not_run, "not run")]  # fmt: skip
+    parts = [(counts.pruned, "pruned"), (counts.timeout, "over the time limit"), (counts.diverged, "diverged"),
+             (counts.failed, "failed"), (counts.not_run, "not run")]  # fmt: skip
     return ", ".join(f"{number} {name}" for number, name in parts if number)

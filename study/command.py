@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--replicates", type=int, metavar="N", help="fresh seeds a cell's winner is tested with")
     study.add_argument("--epochs", type=int, metavar="N", help="most epochs a trial runs")
     study.add_argument("--seed", type=int, metavar="N", help="decides every random choice")
+    study.add_argument(
+        "--trial-time-limit", type=_seconds, metavar="TIME", help="stop a search trial after this much work: 90s, 30m"
+    )
     running = parser.add_argument_group("how it is run (changes no result)")
     running.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     running.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
@@ -84,7 +87,8 @@ def _seconds(text: str) -> float:
 
 def _overrides(given: argparse.Namespace) -> dict[str, Any]:
     keys = {"name": "name", "dataset": "datasets", "filters": "filters", "bits": "bits", "trials": "trials",
-            "replicates": "replicates", "epochs": "epochs", "seed": "seed"}  # fmt: skip
+            "replicates": "replicates", "epochs": "epochs", "seed": "seed",
+            "trial_time_limit": "trial_time_limit"}  # fmt: skip
     return {key: getattr(given, flag) for flag, key in keys.items() if getattr(given, flag) is not None}
 
 

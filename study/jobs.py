@@ -43,13 +43,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """What goes to a worker. `config` is None for a baseline; `report_every` is in epochs."""
+    """What goes to a worker. `config` is None for a baseline; `report_every` is in epochs, `time_limit` in seconds."""
 
     task: Task
     seed: int
     config: HasherConfig | None
     report_every: int
     k: int
+    time_limit: float | None = None
 
 
 def cells(spec: StudySpec) -> list[Cell]:

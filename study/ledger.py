@@ -97,7 +97,8 @@ class Ledger:
             "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
             "index": task.index, "seed": seed,
         })  # fmt: skip
-        job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k)
+        limit = self.spec.trial_time_limit if task.kind == "search" else None
+        job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k, limit)
         self._open[task] = job, trial
         return job
 
@@ -173,10 +174,14 @@ def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> 
     if state == "complete" and score is not None:
         study.tell(number, score)
     else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
-        study.tell(number, state=TrialState.PRUNED if state in ("pruned", "complete") else TrialState.FAIL)
+        known = state in ("pruned", "timeout", "complete")  # scores that the sampler may learn from
+        study.tell(number, state=TrialState.PRUNED if known else TrialState.FAIL)
 
 
 def spec_digest(spec: StudySpec) -> str:
     """A hash of everything in a spec that decides results."""
-    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
+    values = spec.model_dump(mode="json", exclude={"description"})
+    if spec.trial_time_limit is None:  # as studies are that were begun before there was such a key
+        del values["trial_time_limit"]
+    content = json.dumps(values, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -89,6 +89,9 @@ class StudySpec(_Strict):
     )
     report_every: int = Field(5, ge=1, description="epochs between two reports of a trial, at which it may be pruned")
     checkpoint_every: int = Field(0, ge=0, description="reports between two checkpoints of a trial; 0: none")
+    trial_time_limit: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="seconds of work after which a search trial is stopped"
+    )
     fixed: dict[str, Value | dict[FilterName, Value]] = Field(default_factory=dict)
     space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
     first_trials: list[dict[str, Value]] = Field(

@@ -27,7 +27,10 @@ class Standing:
 
     def in_words(self) -> str:
         """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
-        notable = [f"{count} {state}" for state, count in sorted(self.states.items()) if state != "complete"]
+        states = {"timeout": "over the time limit"}
+        notable = [
+            f"{count} {states.get(state, state)}" for state, count in sorted(self.states.items()) if state != "complete"
+        ]
         if self.impossible:
             notable.append(f"{self.impossible} without a winner to replicate")
         return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")

@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial
 from study.jobs import Cell, Task, search_tasks
 from study.spec import StudySpec
 
-State = Literal["complete", "pruned", "diverged", "failed"]
-STATES: tuple[State, ...] = ("complete", "pruned", "diverged", "failed")
+#: `timeout`: a search trial stopped by the study's `trial_time_limit`.
+State = Literal["complete", "pruned", "timeout", "diverged", "failed"]
+STATES: tuple[State, ...] = ("complete", "pruned", "timeout", "diverged", "failed")
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,8 @@ def learning_curves(view: DatasetView) -> StudyFigure:
 def _curves_sentence(view: DatasetView, bits: int) -> str:
     trials = view.trials[view.trials["bits"] == bits]
     states = trials["state"].value_counts()
-    other = [f"{states[state]} {state}" for state in ("pruned", "diverged", "failed") if state in states]
+    said = {"pruned": "pruned", "timeout": "over the time limit", "diverged": "diverged", "failed": "failed"}
+    other = [f"{states[state]} {words}" for state, words in said.items() if state in states]
     winners = view.winners[view.winners["bits"] == bits]
     chosen = ""
     if len(winners):
@@ -132,9 +133,10 @@ def _draw_curves(view: DatasetView, curves: pd.DataFrame, filters: list[str]) ->
         for (bits, index, state), curve in curves[curves["filter"] == one].groupby(["bits", "index", "state"]):
             _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
     grid.label("epoch", "validation mAP")
+    given_up = "pruned" if view.study.spec.trial_time_limit is None else "pruned or over time"
     samples = {
         "complete": style.Look(style.GREY, ""),
-        "pruned": style.Look(style.GREY, "|", (0, (3, 1.5))),
+        given_up: style.Look(style.GREY, "|", (0, (3, 1.5))),
         "diverged or failed": style.Look(style.BLACK, "x", ":"),
     }
     handles = [canvas.handle(one, linewidth=1) for one in samples.values()]
@@ -147,7 +149,8 @@ def _draw_curve(panel: Axes, curve: pd.DataFrame, state: str, colour: str, winne
     if state == "complete":
         panel.plot(epochs, scores, color=colour, linewidth=2.6 if winner else 0.8, alpha=1 if winner else 0.6)
         return
-    dashes, end, shade = ((0, (3, 1.5)), "|", style.GREY) if state == "pruned" else (":", "x", style.BLACK)
+    stopped = state in ("pruned", "timeout")
+    dashes, end, shade = ((0, (3, 1.5)), "|", style.GREY) if stopped else (":", "x", style.BLACK)
     panel.plot(epochs, scores, color=shade, linestyle=dashes, linewidth=0.9)
     scored = scores.notna()
     if scored.any():

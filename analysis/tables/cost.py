@@ -10,7 +10,8 @@ from analysis.per_query import difference
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST
 from analysis.statistics.paired import paired_test
-from analysis.tables.scores import BITS, FILTER, method_entry
+from analysis.summary import count_headings
+from analysis.tables.scores import BITS, FILTER, count_columns, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
 
 _HOUR = 3600.0
@@ -19,11 +20,10 @@ _HOUR = 3600.0
 def cost_table(results: DatasetResults) -> Table:
     """Trials by how they ended, and device-hours, of every filter's cell; the last row is all of them together."""
     columns = [
-        FILTER, BITS, Column("planned", "Trials planned"), Column("complete", "Complete"), Column("pruned", "Pruned"),
-        Column("diverged", "Diverged"), Column("failed", "Failed"), Column("not_run", "Not run"),
+        FILTER, BITS, *count_columns(results),
         Column("search_device_hours", "Search, device-hours"), Column("device_hours", "All, device-hours"),
     ]  # fmt: skip
-    counts = ("planned", "complete", "pruned", "diverged", "failed", "not_run")
+    counts = list(count_headings(results.study.spec))
     seconds = ("search_device_seconds", "device_seconds")
     cells = [(cell, results.summary(cell)) for cell in results.filter_cells]
     rows = [

@@ -8,6 +8,7 @@ from collections import defaultdict
 from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST, TOO_FEW
+from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
 from study.jobs import Cell
 
@@ -93,8 +94,7 @@ def _missing(results: DatasetResults) -> list[str]:
 def cells_table(results: DatasetResults) -> Table:
     """How many trials and replicates each cell rests on, and why a cell is empty."""
     columns = [
-        FILTER, BITS, Column("planned", "Trials planned"), Column("complete", "Complete"), Column("pruned", "Pruned"),
-        Column("diverged", "Diverged"), Column("failed", "Failed"), Column("not_run", "Not run"),
+        FILTER, BITS, *count_columns(results),
         Column("replicates", "Replicates"), Column("missing", "Why there is no score", "left"),
     ]  # fmt: skip
     rows = [_rests_on(results, cell) for cell in results.cells]
@@ -103,13 +103,22 @@ def cells_table(results: DatasetResults) -> Table:
         "pruned trials were given up by the search for being behind, diverged ones had a loss that is not a number, "
         "failed ones ended in an error.",
     ]
+    limit = results.study.spec.trial_time_limit
+    if limit is not None:
+        notes.append(f"Over time: stopped by the study's time limit of {limit:g} s a trial, whatever it had reached.")
     starts = frozenset(range(0, len(rows), len(results.bits)))
     return Table("cells", f"{dataset_label(results.dataset)}: what each cell rests on", columns, rows, notes, starts)
 
 
+def count_columns(results: DatasetResults) -> list[Column]:
+    """How the search trials of a cell ended."""
+    headings = {**count_headings(results.study.spec), "planned": "Trials planned"}
+    return [Column(name, heading) for name, heading in headings.items()]
+
+
 def _rests_on(results: DatasetResults, cell: Cell) -> list[Entry]:
     row = results.summary(cell)
-    names = ("planned", "complete", "pruned", "diverged", "failed", "not_run")
+    names = count_headings(results.study.spec)
     searched = [Entry("", "") if row["baseline"] else count(int(row[name])) for name in names]
     replicates = Entry(f"{row['replicates']} of {row['replicates_planned']}", str(row["replicates"]))
     scored = math.isfinite(row["map_mean"])
