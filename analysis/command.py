@@ -19,7 +19,7 @@ from hasher.errors import UserError
 
 _COMMANDS = ("make", "explain", "verify", "compare")
 #: Columns where the output is no terminal.
-_WIDTH = 160
+_WIDTH = 240
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

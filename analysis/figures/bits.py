@@ -37,7 +37,7 @@ def _printed() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Point:
-    """Mean test `map` of a cell or baseline and the ends of its 95 % interval over seeds and queries."""
+    """Mean test `map` of a cell or baseline and the ends of its 95% interval over seeds and queries."""
 
     bits: int
     mean: float
@@ -88,7 +88,7 @@ def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
     best = max(at, key=lambda method: at[method].mean)
     sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
     if at[best].low < at[best].high:
-        sentence += f" (95 % interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
+        sentence += f" (95% interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
     if not filters:
         return f"{sentence}; no filter has a test score yet."
     against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}

@@ -40,7 +40,7 @@ def _sentence(found: list[Importances], left_out: list[str]) -> str:
     }
     telling = [f"{listed(names)} for {name}" for name, names in above.items() if names]
     quantiles = sorted({round(100 * one.quantile) for one in found})
-    span = f"{quantiles[0]} %" if len(quantiles) == 1 else f"{quantiles[0]} to {quantiles[-1]} %"
+    span = f"{quantiles[0]}%" if len(quantiles) == 1 else f"{quantiles[0]} to {quantiles[-1]}%"
     fewest, most = min(one.trials for one in found), max(one.trials for one in found)
     trials = counted(most, "complete trial") if fewest == most else f"{fewest} to {most} complete trials"
     missing = f" Not computed for {listed(left_out)}: too few complete trials or hyperparameters." if left_out else ""

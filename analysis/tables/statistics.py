@@ -141,7 +141,8 @@ def selection_table(results: DatasetResults) -> Table:
         "training items."
     ]
     if gaps:
-        notes.append(f"The median gap is {decimals(statistics.median(gaps), signed='+')} over {len(gaps)} cells.")
+        cells = "1 cell" if len(gaps) == 1 else f"{len(gaps)} cells"
+        notes.append(f"The median gap is {decimals(statistics.median(gaps), signed='+')} over {cells}.")
     starts = frozenset(range(0, len(rows), len(results.bits)))
     title = f"{dataset_label(results.dataset)}: search score against fresh-seed score"
     return Table("selection", title, columns, rows, notes, starts)
