@@ -12,15 +12,13 @@ from typing import BinaryIO
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write `path` into: beside it under a temporary name, renamed in the end, gone where anything is raised.
 
-    Creates missing folders.
+    Creates missing folders. Not yet synchronised with the disk: after a power cut `path` may hold anything.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
@@ -29,6 +27,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write `content` to `path`, as `replacing` does."""
+    """Write `content` to `path`, whole or not at all even where the power fails. Creates missing folders."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())

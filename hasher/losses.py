@@ -9,6 +9,9 @@ from torch.nn import functional
 from hasher.config import HasherConfig
 from hasher.model import Forward
 
+#: F has a variance of about 1/25, but for a mini-batch of items that are all alike, which must not outweigh the others.
+SMALLEST_VARIANCE = 1e-4
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -36,7 +39,7 @@ def hashing_loss(batch: Forward, config: HasherConfig) -> Losses:
     total = config.lambda_sim * similarity + config.lambda_quant * quantisation + config.lambda_bal * balance
     reconstruction = torch.zeros_like(total)
     if batch.reconstruction is not None:
-        spread = batch.normalised.var(correction=0).clamp_min(torch.finfo(codes.dtype).tiny)
+        spread = batch.normalised.var(correction=0).clamp_min(SMALLEST_VARIANCE)
         reconstruction = functional.mse_loss(batch.reconstruction, batch.normalised) / spread
         total = total + config.lambda_rec * reconstruction
     return Losses(total, reconstruction, similarity, quantisation, balance)

@@ -78,7 +78,7 @@ def cached_vectors(root: Path, files: list[str], cache_dir: Path, read: Callable
         return vectors
     started = time.time()
     vectors = read(files)
-    if started - state.changed > SETTLED_SECONDS and look_at(files) == state:
+    if started - state.changed > SETTLED_SECONDS:  # then a file changed while it was read has another state by now
         _try_to_save(path, state.signature, vectors)
     return vectors
 
@@ -87,8 +87,7 @@ def look_at(files: list[str]) -> State:
     """The `State` of `files`, looked up by a pool of threads."""
 
     def details(start: int) -> NDArray[np.int64]:
-        found = map(_details, files[start : start + FILES_PER_TASK])
-        return np.fromiter(chain.from_iterable(found), dtype=np.int64).reshape(-1, 4)
+        return np.array([_details(path) for path in files[start : start + FILES_PER_TASK]], dtype=np.int64)
 
     with ThreadPoolExecutor() as pool:
         table = np.concatenate(list(pool.map(details, range(0, len(files), FILES_PER_TASK))))
@@ -99,14 +98,13 @@ def look_at(files: list[str]) -> State:
     return State(digest.hexdigest(), float(table[:, 2].max()) / 1e9)
 
 
-def _details(path: str) -> tuple[int, ...]:
+def _details(path: str) -> tuple[int, int, int, int]:
     """Size, when the content and when anything last changed (ns; nobody can set the second back), and the inode."""
     try:
         found = os.stat(path)  # noqa: PTH116 - a Path object for each of a million files takes as long again
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    values = found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-    return tuple(value & INT63 for value in values)
+    return found.st_size & INT63, found.st_mtime_ns & INT63, found.st_ctime_ns & INT63, found.st_ino & INT63
 
 
 def _file_name(root: Path) -> str:

@@ -16,6 +16,12 @@ CHUNK = 65_536
 
 UNLABELLED = -1
 
+#: Longest embedding allowed: centred, it may be twice as long, and its squared length must still be a float32.
+LONGEST = 9e18
+
+#: Items that differ by less are scaled to nothing or to noise where they are centred and normalised.
+LEAST_DIFFERENCE = 1e-10
+
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingSet:
@@ -35,8 +41,9 @@ class EmbeddingSet:
         source: where the data came from (a path, a library); opens every error message, `name` where it is empty.
 
     Raises:
-        UserError: arrays of the wrong shape or type, a value that is not finite in float32, fewer than two items, a
-            single class, no class with two items, or an official split that leaves no query or nothing else.
+        UserError: arrays of the wrong shape or type, a value that is not finite in float32 or too large to reckon with,
+            fewer than two items, items that are all alike, a single class, no class with two items, or an official
+            split that leaves no query or nothing else.
     """
 
     name: str
@@ -65,6 +72,7 @@ class EmbeddingSet:
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
         self._check_classes(where)
         self._check_official_split(where)
+        self._check_variety(where)
         if self.image_shape is not None and np.prod(self.image_shape) != features.shape[1]:
             raise UserError(f"{where}: image_shape {self.image_shape} does not fit features of width {self.width}")
 
@@ -102,6 +110,15 @@ class EmbeddingSet:
                 f"{where}: {self.describe_item(unlabelled[0])} is a test query (is_query) without a label, "
                 f"only labelled items can be queries"
             )
+
+    def _check_variety(self, where: str) -> None:
+        for start in range(0, len(self), 1024):  # the first block nearly always has two items that differ
+            if (np.abs(self.features[start : start + 1024] - self.features[0]) > LEAST_DIFFERENCE).any():
+                return
+        raise UserError(
+            f"{where}: features: all items are alike, no value differs by more than {LEAST_DIFFERENCE:g} between them, "
+            f"so nothing can tell them apart"
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -149,12 +166,21 @@ def _features(values: ArrayLike, paths: NDArray[np.str_] | None, where: str) -> 
     with np.errstate(over="ignore"):
         features = np.ascontiguousarray(given, dtype=np.float32)
     for start in range(0, len(features), CHUNK):
-        finite = np.isfinite(features[start : start + CHUNK]).all(axis=1)
-        if not finite.all():
-            row = start + int(finite.argmin())
-            problem = "a value too large for float32" if np.isfinite(given[row]).all() else "NaN or infinity"
-            raise UserError(f"{where}: features: {_item(row, paths)} holds {problem}, every value must be finite")
+        chunk = features[start : start + CHUNK]
+        with np.errstate(over="ignore", invalid="ignore"):
+            usable = np.einsum("ij,ij->i", chunk, chunk) <= LONGEST**2  # false for NaN and infinity too
+        if not usable.all():
+            row = start + int(usable.argmin())
+            raise UserError(f"{where}: features: {_item(row, paths)} {_why_refused(given[row], features[row])}")
     return features
+
+
+def _why_refused(given: NDArray[Any], converted: NDArray[np.float32]) -> str:
+    if not np.isfinite(given).all():
+        return "holds NaN or infinity, every value must be finite"
+    if not np.isfinite(converted).all():
+        return "holds a value too large for float32, every value must be finite"
+    return f"is longer than {LONGEST:g}, too long to reckon with in float32; scale all features down"
 
 
 def _per_item(values: ArrayLike, field: str, kinds: str, dtype: type, count: int, where: str) -> NDArray[Any]:

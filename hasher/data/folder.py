@@ -70,7 +70,7 @@ def load_folder(root: Path, cache_dir: Path) -> EmbeddingSet:
 
 def list_vectors(root: Path) -> FolderListing:
     """Find the vector files of `root` without opening them."""
-    class_folders = [entry for entry in _visible_entries(root) if entry.is_dir()]
+    class_folders = [entry for entry in _visible_entries(root) if _leads_nowhere(entry) or entry.is_dir()]
     files: list[str] = []
     labels: list[int] = []
     names: list[str] = []
@@ -78,8 +78,10 @@ def list_vectors(root: Path) -> FolderListing:
     ignored: list[str] = []
     for folder in class_folders:
         entries = _visible_entries(Path(folder.path))
-        vectors = [entry.path for entry in entries if entry.name.endswith(".npy") and entry.is_file()]
-        ignored += [entry.path for entry in entries if not (entry.name.endswith(".npy") and entry.is_file())]
+        vectors = []
+        for entry in entries:
+            is_vector = entry.name.endswith(".npy") and (_leads_nowhere(entry) or entry.is_file())
+            (vectors if is_vector else ignored).append(entry.path)
         if not vectors:
             empty.append(folder.name)
             continue
@@ -126,6 +128,14 @@ def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror})") from None
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    """Whether `entry` is a link that cannot be followed. It counts as what it stands for, and opening it says why."""
+    try:
+        return entry.is_symlink() and not Path(entry.path).exists()
+    except OSError:
+        return True
 
 
 def _nothing_found(root: Path, ignored: list[str]) -> str:

@@ -14,6 +14,15 @@ from hasher.errors import UserError
 REQUIRED = ("features", "labels")
 OPTIONAL = ("is_query", "groups", "paths")
 
+#: What each key holds, for messages about arrays of Python objects, which is how pandas keeps strings.
+EXPECTED = {
+    "features": "a plain array of numbers, every row of the same width",
+    "labels": "a plain array of integers or strings (`.astype(str)` makes one)",
+    "is_query": "a plain array of booleans (`.astype(bool)` makes one)",
+    "groups": "a plain array of integers or strings (`.astype(str)` makes one)",
+    "paths": "a plain array of strings (`.astype(str)` makes one)",
+}
+
 
 def load_npz(path: Path) -> EmbeddingSet:
     """The embeddings in `path`, named after its stem.
@@ -62,7 +71,7 @@ def _read_array(file: Any, key: str, path: Path) -> NDArray[Any]:
         return np.asarray(file[key])
     except Exception as error:  # as above: members are read lazily
         if "allow_pickle" in str(error):
-            raise UserError(f"{path}: {key} holds pickled Python objects, expected a plain array") from None
+            raise UserError(f"{path}: {key} holds pickled Python objects, expected {EXPECTED[key]}") from None
         raise UserError(f"{path}: {key} cannot be read ({_reason(error)})") from None
 
 

@@ -56,6 +56,20 @@ def test_real_numbers_become_contiguous_float32(dtype):
             {"features": with_value(5, 1e300)},
             "toys: features: row 5 holds a value too large for float32, every value must be finite",
         ),
+        (
+            {"features": with_value(2, -1e19)},
+            "toys: features: row 2 is longer than 9e+18, too long to reckon with in float32; scale all features down",
+        ),
+        (
+            {"features": np.full((6, 2), 3.7)},
+            "toys: features: all items are alike, no value differs by more than 1e-10 between them, "
+            "so nothing can tell them apart",
+        ),
+        (
+            {"features": 1e-11 * np.arange(12).reshape(6, 2)[::-1]},
+            "toys: features: all items are alike, no value differs by more than 1e-10 between them, "
+            "so nothing can tell them apart",
+        ),
         ({"features": np.zeros(6)}, "toys: features have shape (6,), expected (items, width)"),
         ({"features": np.zeros((6, 0))}, "toys: features have shape (6, 0), expected (items, width)"),
         ({"features": np.zeros((6, 2, 1))}, "toys: features have shape (6, 2, 1), expected (items, width)"),
@@ -145,6 +159,12 @@ def test_the_fingerprint_is_of_the_content_alone():
     prints = {EmbeddingSet(**values).fingerprint for values in different}
     assert len(prints) == len(different) and reference not in prints
     assert pickle.loads(pickle.dumps(data)).fingerprint == reference
+
+
+def test_the_first_item_that_differs_may_be_the_last():
+    features = np.zeros((5000, 2))
+    features[-1, 1] = 1e-9
+    assert len(EmbeddingSet(**arguments(features=features, labels=np.arange(5000) % 3))) == 5000
 
 
 @given(npst.arrays(npst.scalar_dtypes(), npst.array_shapes(max_dims=3, max_side=7)), st.booleans())

@@ -37,7 +37,7 @@ def test_paths_are_taken_as_they_are(tmp_path, monkeypatch):
     for name in ("a", "b"):
         (tmp_path / "vectors" / name).mkdir(parents=True)
         for item in range(2):
-            np.save(tmp_path / "vectors" / name / f"{item}.npy", np.arange(3))
+            np.save(tmp_path / "vectors" / name / f"{item}.npy", np.arange(3) + item)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for source in ("toys.npz", "./toys.npz", str(tmp_path / "toys.npz"), "~/toys.npz"):
