@@ -21,6 +21,7 @@ from hasher.data import load_dataset, make_splits
 from study.cluster import connect, environment, slots
 from study.execution import CellSearcher, Collector, OptunaPruning
 from study.export import export
+from study.journal import mend
 from study.ledger import Ledger
 from study.plan import Plan
 from study.progress import Progress
@@ -73,6 +74,8 @@ def run_study(
     with run.locked():
         run.freeze(spec, options.storage)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if options.storage is None:
+            mend(run.journal)
         ledger = Ledger(spec, open_storage(options.storage or str(run.journal)))
         try:
             if not Plan(spec, ledger.finished).exhausted:

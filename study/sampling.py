@@ -1,10 +1,13 @@
 """Optuna's samplers and pruners as a search space names them."""
 
+from pathlib import Path
+
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
 
+from hasher.errors import UserError
+from study.journal import Journal
 from study.spec import PrunerSpec, SamplerSpec
 
 
@@ -29,7 +32,13 @@ def make_pruner(spec: PrunerSpec, epochs: int) -> BasePruner:
 
 
 def open_storage(url: str) -> BaseStorage:
-    """Any storage Optuna knows by URL; anything else is the path of a journal file."""
+    """Any storage Optuna knows by URL; anything else is the path of a journal file.
+
+    Raises `UserError` for a journal with a damaged record in its midst.
+    """
     if "://" in url:
         return get_storage(url)
-    return JournalStorage(JournalFileBackend(url))
+    try:
+        return JournalStorage(Journal(Path(url)))
+    except ValueError as error:
+        raise UserError(f"{url}: a record of this journal is damaged ({error}), restore it from a copy") from None
