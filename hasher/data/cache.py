@@ -128,12 +128,14 @@ def load(path: Path, signature: str) -> Vectors | None:
             vectors = np.memmap(file, np.float32, "r", offset=8 + size, shape=tuple(shape))
         if _digest(vectors) == about["digest"]:
             return vectors
-        problem = "not the content that was written"
-    except FileNotFoundError:
+        problem = "damaged (not the content that was written)"
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        problem = str(error).partition("\n")[0] or type(error).__name__
-    warnings.warn(f"{path}: damaged ({problem}), its folder is read anew", stacklevel=2)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+    except (ValueError, KeyError, TypeError, OverflowError) as error:  # of json, numpy and a header of another form
+        problem = f"damaged ({next(iter(str(error).splitlines()), type(error).__name__)})"
+    warnings.warn(f"{path}: {problem}, its folder is read anew", stacklevel=2)
     return None
 
 
