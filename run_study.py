@@ -36,13 +36,22 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
     console.print(result.standing.in_words(), highlight=False)
     console.print(f"Records, tables and models are in {result.run.path}", highlight=False)
     if result.standing.left:
-        midway = f" ({result.interrupted} stopped midway)" if result.interrupted else ""
-        console.print(f"{result.standing.left} runs left{midway}: the same command goes on with them.", highlight=False)
+        console.print(_left_in_words(result), highlight=False)
         return 1
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
     console.print(f"Figures and a report: {write_report(study)}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _left_in_words(result: StudyResult) -> str:
+    why = f"The {result.spent} is spent. " if result.spent == "time budget" else ""
+    how = "the same command goes on with them."
+    if result.spent == "device-hours":
+        used = result.records["device_seconds"].sum() / 3600
+        why, how = f"{used:.3g} device-hours are spent. ", "a larger --max-device-hours goes on with them."
+    midway = f" ({result.interrupted} stopped midway)" if result.interrupted else ""
+    return f"{why}{result.standing.left} runs left{midway}: {how}"
 
 
 if __name__ == "__main__":

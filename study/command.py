@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--cpus-per-trial", type=float, default=1, metavar="N")
     running.add_argument("--gpus-per-trial", type=float, default=0, metavar="N", help="fractions share a GPU")
     running.add_argument("--max-concurrent", type=int, metavar="N", help="most trials at once (default: what fits)")
-    running.add_argument("--time-budget", type=_seconds, metavar="TIME", help="start nothing after: 90s, 30m, 2h, 1d")
+    running.add_argument("--time-budget", type=_seconds, metavar="TIME", help="stop after: 90s, 30m, 2h, 1d")
+    running.add_argument(
+        "--max-device-hours", type=float, metavar="N", help="start nothing once all runs of the study took so much"
+    )
     running.add_argument("--dry-run", action="store_true", help="show what is planned, done and left; start nothing")
     running.add_argument("--quiet", action="store_true", help="print errors only")
     return parser
@@ -100,6 +103,8 @@ def _options(given: argparse.Namespace) -> RunOptions:
         raise UserError("--cpus-per-trial 0: a trial without a GPU needs a share of a CPU")
     if given.max_concurrent is not None and given.max_concurrent < 1:
         raise UserError(f"--max-concurrent: at least 1, not {given.max_concurrent}")
+    if given.max_device_hours is not None and not 0 < given.max_device_hours < float("inf"):
+        raise UserError(f"--max-device-hours: a number above 0, not {given.max_device_hours:g}")
     return RunOptions(
         runs_dir=given.runs_dir,
         data_dir=given.data_dir,
@@ -108,6 +113,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         resources=Resources(given.cpus_per_trial, given.gpus_per_trial),
         max_concurrent=given.max_concurrent,
         time_budget=given.time_budget,
+        max_device_hours=given.max_device_hours,
     )
 
 

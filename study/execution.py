@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from study.budget import DeviceHours
 from study.recorder import Recorder
 
 
@@ -23,15 +23,18 @@ class _NotRestored:
 
 
 class CellSearcher(_NotRestored, Searcher):
-    """Hands out the next job of any cell. After `deadline` (seconds of `time.monotonic`) it starts nothing more."""
+    """Hands out the next job of any cell, as long as the `cap` allows."""
 
-    def __init__(self, recorder: Recorder, deadline: float | None) -> None:
+    def __init__(self, recorder: Recorder, cap: DeviceHours | None) -> None:
         super().__init__()
-        self._recorder, self._deadline = recorder, deadline
+        self._recorder, self._cap = recorder, cap
 
     def suggest(self, trial_id: str) -> Any:
-        if self._recorder.plan.exhausted or (self._deadline is not None and time.monotonic() > self._deadline):
+        if self._recorder.plan.exhausted:
             return Searcher.FINISHED
+        running = self._recorder.running()
+        if self._cap is not None and self._cap.are_spent(running):
+            return None if running else Searcher.FINISHED  # a run may take less than was expected of it
         job = self._recorder.start(trial_id)
         return None if job is None else {"job": job}
 

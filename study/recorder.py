@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hasher.files import write_atomically
-from study.jobs import Job
+from study.jobs import Job, Task
 from study.ledger import Ledger
 from study.plan import Plan
 from study.run_directory import RunDirectory
@@ -48,6 +48,10 @@ class Recorder:
         job = self.ledger.begin(task)
         self._running[run_id] = _Running(job)
         return job
+
+    def running(self) -> list[tuple[Task, float]]:
+        """The runs in flight, each with the seconds it had taken by its last step."""
+        return [(one.job.task, one.outcome.get("seconds", 0.0)) for one in self._running.values()]
 
     def should_stop(self, run_id: str, step: Step | Failure) -> bool:
         """Report a search trial's latest score to its cell; True where the cell's pruner gives the trial up."""

@@ -18,6 +18,7 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from rich.console import Console
 
 from hasher.data import load_dataset, make_splits
+from study.budget import Budget, Deadline, DeviceHours
 from study.cluster import connect, environment, slots
 from study.execution import CellSearcher, Collector, OptunaPruning
 from study.export import export
@@ -48,7 +49,8 @@ class RunOptions:
     address: str | None = None  #: a Ray cluster; None: this machine
     resources: Resources = field(default_factory=Resources)
     max_concurrent: int | None = None
-    time_budget: float | None = None  #: seconds after which nothing more is started
+    time_budget: float | None = None  #: seconds after which the study stops, as by Ctrl-C
+    max_device_hours: float | None = None  #: that all its runs, earlier ones included, may take
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class StudyResult:
     records: pd.DataFrame
     standing: Standing
     interrupted: int  #: runs that were stopped midway and will be redone
+    spent: str | None  #: what there is no more of: the time budget or the device-hours
 
 
 def run_study(
@@ -69,6 +72,7 @@ def run_study(
     `trainable` takes the place of the hasher's in tests and benchmarks. Raises `hasher.errors.UserError` for data
     that cannot be read, a cluster that cannot be reached, and a run directory that holds a different study.
     """
+    deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = RunDirectory(options.runs_dir / spec.name)
     data = load_data(spec, options.data_dir)
     with run.locked():
@@ -77,13 +81,17 @@ def run_study(
         if options.storage is None:
             mend(run.journal)
         ledger = Ledger(spec, open_storage(options.storage or str(run.journal)))
+        cap = None
+        if options.max_device_hours is not None:
+            cap = DeviceHours(options.max_device_hours, ledger.finished, options.resources.devices)
+        budget = Budget(deadline, cap)
         try:
-            if not Plan(spec, ledger.finished).exhausted:
-                _execute(spec, options, console, trainable, run, ledger, data)
+            if not Plan(spec, ledger.finished).exhausted and budget.spent is None:
+                _execute(spec, options, console, trainable, run, ledger, data, budget)
         finally:
             interrupted = ledger.abandon_open()
             records = export(ledger, run)
-        return StudyResult(run, records, standing(spec, ledger.finished), interrupted)
+        return StudyResult(run, records, standing(spec, ledger.finished), interrupted, budget.spent)
 
 
 def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
@@ -97,9 +105,8 @@ def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
 
 def _execute(
     spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: RunDirectory,
-    ledger: Ledger, data: dict[str, StudyData],
+    ledger: Ledger, data: dict[str, StudyData], budget: Budget,
 ) -> None:  # fmt: skip
-    deadline = None if options.time_budget is None else time.monotonic() + options.time_budget
     recorder = Recorder(
         ledger, Plan(spec, ledger.finished), run, {"commit": git_commit(Path(__file__).resolve().parents[1])}
     )
@@ -114,7 +121,7 @@ def _execute(
         tuner = Tuner(
             placed,
             tune_config=TuneConfig(
-                search_alg=CellSearcher(recorder, deadline),
+                search_alg=CellSearcher(recorder, budget.cap),
                 scheduler=OptunaPruning(recorder),
                 num_samples=-1,
                 max_concurrent_trials=count,
@@ -124,6 +131,7 @@ def _execute(
             run_config=RunConfig(
                 name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
                 storage_path=str(run.ray.resolve()),
+                stop=budget.deadline,
                 callbacks=[Collector(recorder, progress.refresh)],
                 failure_config=FailureConfig(max_failures=RETRIES),
                 checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_frequency=spec.checkpoint_every),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
-from statistics import mean
 
-from study.jobs import Task, all_tasks, cells
+from study.jobs import all_tasks, cells
+from study.run_times import RunTimes
 from study.spec import StudySpec
 from study.state import FinishedRuns, has_no_winner
 
@@ -39,27 +39,19 @@ class Standing:
 def standing(spec: StudySpec, finished: FinishedRuns) -> Standing:
     """Counts, and the work left estimated from what finished runs of the same kind took."""
     tasks = all_tasks(spec)
-    took: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    times = RunTimes()
     for task, ended in finished.items():
-        for group in _alike(task):
-            took[group].append(ended.seconds)
+        times.add(task, ended.seconds)
     hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
     impossible = [t for t in tasks if t.kind == "replicate" and t.cell in hopeless and t not in finished]
     left = [task for task in tasks if task not in finished and task not in impossible]
-    known = [next((took[group] for group in _alike(task) if took[group]), None) for task in left]
     return Standing(
         planned=len(tasks),
         done=sum(task in finished for task in tasks),
         states=Counter(finished[task].state for task in tasks if task in finished),
         impossible=len(impossible),
-        seconds_left=sum(mean(seconds) for seconds in known if seconds) if finished else None,
+        seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
     )
-
-
-def _alike(task: Task) -> list[tuple[str, ...]]:
-    """Groups of runs that take about as long as this one, the closest first."""
-    dataset, kind = task.cell.dataset, task.kind
-    return [(dataset, kind, task.cell.filter), (dataset, kind), (dataset,), ()]
 
 
 def duration(seconds: float) -> str:

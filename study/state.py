@@ -27,6 +27,7 @@ class Finished:
     score: float = math.nan
     chosen_epoch: int = 0
     seconds: float = 0.0
+    device_seconds: float = 0.0
     params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -87,5 +88,6 @@ def finished_of(outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
         score=math.nan if score is None else float(score),
         chosen_epoch=outcome.get("chosen_epoch") or 0,
         seconds=outcome.get("seconds") or 0.0,
+        device_seconds=outcome.get("device_seconds") or 0.0,
         params=params,
     )
