@@ -1,0 +1,151 @@
+"""``python -m hasher embed SOURCE --out FILE.npz``: images to an embedding file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hasher.errors import UserError
+from hasher.images.backbones import DEFAULT_BACKBONE, PRECISIONS, Computing
+from hasher.images.decoding import DEFAULT_MAX_PIXELS
+from hasher.images.embedding import Options, Result, embed
+from hasher.images.hub import Columns
+from hasher.images.opening import SourceOptions, load_backbone, open_source
+from hasher.images.progress import EmbeddingProgress
+from hasher.images.sources import ImageSource, Role, select
+from hasher.images.transformer import POOLINGS
+from hasher.training import resolve_device
+
+#: Skipped images named on the screen; the others are in the file beside the embeddings.
+NAMED = 5
+
+
+def add_parser(subparsers: Any, name: str) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(name, help="turn images into an embedding file with a pretrained model")
+    parser.add_argument(
+        "source", metavar="SOURCE",
+        help="stl10, stanford_cars, tiny_imagenet; a folder <root>/<class>/<image>; a folder that the datasets library "
+        "saved; or a data set on the Hugging Face hub",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="the embedding file")
+    parser.add_argument(
+        "--backbone", default=DEFAULT_BACKBONE, metavar="NAME",
+        help="vision model of transformers, by hub id or local directory, or module:function (default: ViT-B/16 "
+        "pretrained on ImageNet-21k)",
+    )  # fmt: skip
+    parser.add_argument("--backbone-revision", metavar="REV", help="commit of a model on the hub")
+    parser.add_argument("--pooling", choices=POOLINGS, help="default: the class token if there is one")
+    parser.add_argument("--classes", nargs="+", default=[], metavar="NAME", help="embed these classes only")
+    parser.add_argument("--limit", type=int, metavar="N", help="embed N images, spread evenly, for a trial run")
+    parser.add_argument(
+        "--split", action="append", default=[], metavar="NAME=ROLE",
+        help="use a split as database, queries, unlabelled or none; may be given several times",
+    )  # fmt: skip
+    parser.add_argument("--image-column", metavar="NAME", help="column of the images in a data set of the hub")
+    parser.add_argument("--label-column", metavar="NAME", help="column of their labels")
+    parser.add_argument("--config", metavar="NAME", help="configuration of a data set on the hub")
+    parser.add_argument("--revision", metavar="REV", help="commit of a data set on the hub")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+    parser.add_argument(
+        "--precision", choices=("auto", *PRECISIONS), default="auto",
+        help="of matrix products (default auto: float16 on a GPU, float32 on a CPU)",
+    )  # fmt: skip
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: 64")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (default: one a core)")
+    parser.add_argument(
+        "--max-pixels", type=int, default=DEFAULT_MAX_PIXELS, metavar="N",
+        help=f"skip images of more pixels (default: {DEFAULT_MAX_PIXELS:,}, where Pillow begins to warn)",
+    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="an image that cannot be used is an error")
+    parser.add_argument("--restart", action="store_true", help="forget an unfinished run, replace a finished file")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Embed; returns 130 where the user stopped it."""
+    console = Console(stderr=True)
+    options = _options(given)
+    device = resolve_device(given.device)
+    precision = given.precision if given.precision != "auto" else "float16" if device.type == "cuda" else "float32"
+    computing = Computing(device, precision)
+    source = open_source(
+        given.source,
+        SourceOptions(
+            given.revision, given.config, Columns(given.image_column, given.label_column), _roles(given.split)
+        ),
+    )
+    for note in source.notes:
+        print(f"{given.source}: {note}")
+    rows = select(source, given.classes, given.limit)
+    print(_announcement(source, len(rows), given.backbone, device.type), flush=True)
+    backbone = load_backbone(given.backbone, given.backbone_revision, given.pooling, computing)
+    progress = EmbeddingProgress(console)
+    try:
+        with warnings.catch_warnings(), progress.showing():
+            warnings.filterwarnings("ignore", module="PIL")  # what matters of them is listed as skipped
+            result = embed(source, rows, backbone, given.out, computing, options, progress)
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on from {given.out}.shards")
+        return 130
+    print(_summary(result, given.out, progress.rate))
+    return 0
+
+
+def _options(given: argparse.Namespace) -> Options:
+    if given.out.suffix != ".npz":
+        raise UserError(f"--out {given.out}: expected a name that ends in .npz")
+    for name in ("batch_size", "workers", "max_pixels", "limit"):
+        value = getattr(given, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} {value}: expected 1 or more")
+    return Options(
+        batch_size=given.batch_size,
+        workers=given.workers or os.cpu_count() or 1,
+        max_pixels=given.max_pixels,
+        strict=given.strict,
+        restart=given.restart,
+    )
+
+
+def _roles(given: list[str]) -> dict[str, Role]:
+    roles = {}
+    for text in given:
+        name, _, role = text.partition("=")
+        if role not in set(Role):
+            raise UserError(f"--split {text}: expected NAME=ROLE, with a role out of {', '.join(Role)}")
+        roles[name] = Role(role)
+    return roles
+
+
+def _announcement(source: ImageSource, count: int, backbone: str, device: str) -> str:
+    queries = (
+        "no official test split" if source.is_query is None else f"{source.is_query.sum():,} official test queries"
+    )
+    return f"{count:,} images of {len(source.class_names)} classes, {queries}; {backbone} on {device}"
+
+
+def _summary(result: Result, out: Path, rate: float) -> str:
+    about = result.about
+    if not result.is_new:
+        return f"{out}: is there already, made of the same images in the same way ({about['images']:,} images)"
+    lines = [f"{out}: {about['images']:,} images, {about['width']} values each ({rate:.0f} images/s)"]
+    if result.skipped:
+        lines.append(f"{len(result.skipped)} images skipped, all listed in {out}.skipped.csv:")
+        lines += [f"  {path}: {reason}" for path, reason in result.skipped[:NAMED]]
+        lines += ["  …"] if len(result.skipped) > NAMED else []
+    if about["images_with_copies"]:
+        lines.append(
+            f"{about['images_with_copies']} images have an exact copy; copies form a group, on one side of a split"
+        )
+    if about["unlabelled_copies_of_queries_left_out"]:
+        lines.append(f"{about['unlabelled_copies_of_queries_left_out']} unlabelled copies of test queries left out")
+    if about["labelled_copies_of_queries"]:
+        lines.append(
+            f"{about['labelled_copies_of_queries']} labelled images are exact copies of test queries, and stay"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Images to embeddings: `sources` finds the images, `backbones` turns them into vectors, `embedding` runs the two."""

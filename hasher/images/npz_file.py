@@ -1,0 +1,167 @@
+"""The finished embedding file, written without ever holding it in memory."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hasher.errors import UserError
+from hasher.files import replacing
+from hasher.images.shards import Shard, Shards
+from hasher.images.sources import UNLABELLED, ImageSource, Rows
+
+#: Items whose strings are in memory together.
+CHUNK = 4096
+
+#: The date of every member, the earliest a zip file knows: equal content makes equal files.
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All shards without their vectors: 17 bytes an image.
+
+    Attributes:
+        rows: int64 (n,), rows of the source that have a vector.
+        digests: uint64 (n,), equal for images that the backbone cannot tell apart.
+        width: values of a vector (d).
+        skipped: rows of the source without a vector, with the reason.
+        kept: bool (n,), False for an unlabelled image that the backbone cannot tell from a test query: training on it
+            would be training on the query.
+    """
+
+    rows: Rows
+    digests: NDArray[np.uint64]
+    width: int
+    skipped: dict[int, str]
+    kept: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, shards: Iterable[Shard], source: ImageSource) -> Summary:
+        """The summary of all shards. Raises `UserError` where no two classes are left or vectors differ in width."""
+        rows, digests, widths, skipped = [], [], set(), {}
+        for shard in shards:
+            rows.append(shard.rows)
+            digests.append(shard.digests)
+            skipped.update(shard.skipped)
+            if len(shard.rows):
+                widths.add(shard.features.shape[1])
+        where = source.about["source"]
+        if not widths:
+            row, reason = next(iter(skipped.items()))
+            raise UserError(
+                f"{where}: none of the {len(skipped)} images can be used, the first: {source.path(row)}: {reason}"
+            )
+        if len(widths) > 1:
+            raise UserError(
+                f"--backbone: vectors of {' and '.join(map(str, sorted(widths)))} values, expected one width"
+            )
+        all_rows, all_digests = np.concatenate(rows), np.concatenate(digests)
+        labels = source.labels[all_rows]
+        if len(np.unique(labels[labels != UNLABELLED])) < 2:
+            raise UserError(f"{where}: images of fewer than two classes can be used, {len(skipped)} cannot")
+        return cls(all_rows, all_digests, widths.pop(), skipped, _kept(all_rows, all_digests, source))
+
+    @property
+    def kept_rows(self) -> Rows:
+        """Rows of the source that the file holds."""
+        return self.rows[self.kept]
+
+    def groups(self) -> NDArray[np.int64]:
+        """int64, one of each kept image: images that the backbone cannot tell apart share a number, others have -1."""
+        _, first, places, sizes = np.unique(
+            self.digests[self.kept], return_index=True, return_inverse=True, return_counts=True
+        )
+        return np.where(sizes > 1, first, -1)[places]
+
+    def copies_of_queries(self, source: ImageSource) -> int:
+        """How many images that are no queries the backbone cannot tell from an official one."""
+        if source.is_query is None:
+            return 0
+        is_query, digests = source.is_query[self.kept_rows], self.digests[self.kept]
+        return int(np.isin(digests[~is_query], digests[is_query]).sum())
+
+
+def _kept(rows: Rows, digests: NDArray[np.uint64], source: ImageSource) -> NDArray[np.bool_]:
+    if source.is_query is None:
+        return np.ones(len(rows), dtype=bool)
+    return ~((source.labels[rows] == UNLABELLED) & np.isin(digests, digests[source.is_query[rows]]))
+
+
+def write_npz(path: Path, source: ImageSource, summary: Summary, shards: Shards, about: Mapping[str, Any]) -> None:
+    """Write the file that `hasher.data.load_npz` reads, with the JSON text of `about` beside what that needs.
+
+    Where there is no official split, images that the backbone cannot tell apart form a group, so that copies never end
+    up on both sides of one.
+    """
+    rows = summary.kept_rows
+    names = [*source.class_names, ""]
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        _write(archive, "about", np.array(json.dumps(about, indent=1, ensure_ascii=False)))
+        _write_strings(
+            archive, "labels", len(rows), lambda start, stop: [names[i] for i in source.labels[rows[start:stop]]]
+        )
+        _write_strings(archive, "paths", len(rows), lambda start, stop: [source.path(int(i)) for i in rows[start:stop]])
+        if source.is_query is not None and source.is_query[rows].any():
+            _write(archive, "is_query", source.is_query[rows])
+        elif source.is_query is None:
+            _write(archive, "groups", summary.groups())
+        shape = (len(rows), summary.width)
+        _write_parts(archive, "features", np.dtype("<f4"), shape, _features(summary, shards), zipfile.ZIP_STORED)
+
+
+def _features(summary: Summary, shards: Shards) -> Iterator[NDArray[np.float32]]:
+    start = 0
+    for shard in shards.load():
+        kept = summary.kept[start : start + len(shard.rows)]
+        start += len(shard.rows)
+        if kept.any():
+            yield shard.features[kept]
+
+
+def _write_strings(archive: zipfile.ZipFile, key: str, count: int, part: Callable[[int, int], list[str]]) -> None:
+    """Strings of numpy's fixed width, the width found in a first pass; `part` gives those of a range of items."""
+    ranges = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    width = max(max(map(len, part(start, stop))) for start, stop in ranges)
+    dtype = np.dtype(f"<U{max(width, 1)}")
+    parts = (np.array(part(start, stop), dtype=dtype) for start, stop in ranges)
+    _write_parts(archive, key, dtype, (count,), parts, zipfile.ZIP_DEFLATED)
+
+
+def _write(archive: zipfile.ZipFile, key: str, array: NDArray[Any]) -> None:
+    _write_parts(archive, key, array.dtype, array.shape, [array], zipfile.ZIP_DEFLATED)
+
+
+def _write_parts(
+    archive: zipfile.ZipFile,
+    key: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    parts: Iterable[NDArray[Any]],
+    compression: int,
+) -> None:
+    """One array of the archive, as numpy stores it, from its parts along the first axis."""
+    member = zipfile.ZipInfo(f"{key}.npy", NO_DATE)
+    member.compress_type = compression
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part, dtype=dtype).tobytes())
+
+
+def read_about(path: Path) -> dict[str, Any] | None:
+    """What an embedding file says of itself; None where it says nothing or is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(stored["about"].item())
+    except Exception:  # zipfile, numpy and json each raise their own
+        return None
+    return about if isinstance(about, dict) else None
