@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -243,8 +243,19 @@ def read_spec(path: Path, overrides: dict[str, Any] | None = None) -> StudySpec:
 
 
 def differences(old: StudySpec, new: StudySpec) -> list[str]:
-    """One line a key in which the specs differ: ``key: old → new``. The description does not count."""
-    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    """One line a value in which the specs differ: ``space.alpha: old → new``. The description does not count."""
+    before, after = (dict(_values(spec.model_dump(mode="json", exclude_none=True))) for spec in (old, new))
     return [
-        f"{key}: {before[key]} → {after[key]}" for key in before if key != "description" and before[key] != after[key]
+        f"{key}: {before.get(key, 'not given')} → {after.get(key, 'not given')}"
+        for key in before | after
+        if key != "description" and before.get(key) != after.get(key)
     ]
+
+
+def _values(mapping: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """The names, joined by dots, and values of a nested mapping."""
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _values(value, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", value

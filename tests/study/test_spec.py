@@ -138,6 +138,14 @@ def test_differences_name_the_key_and_both_values(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path))
     assert differences(spec, read_spec(write(tmp_path), {"trials": 9})) == ["trials: 4 → 9"]
     assert differences(spec, read_spec(write(tmp_path), {"description": "other"})) == []
+    widths = {"low": 8, "high": 64, "type": "int"}
+    nested = read_spec(write(tmp_path, fixed={"batch_size": 16}, space={"ae_width": widths}))
+    plain = read_spec(write(tmp_path, fixed={"edges": "features"}, space={}))
+    assert differences(plain, nested) == [
+        "fixed.edges: features → not given",
+        "fixed.batch_size: not given → 16",
+        "space.ae_width: not given → [{'type': 'int', 'low': 8.0, 'high': 64.0, 'log': False}]",
+    ]
 
 
 def test_an_overriding_data_set_keeps_the_limits_of_the_file(tmp_path: Path) -> None:
