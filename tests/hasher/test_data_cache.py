@@ -146,6 +146,28 @@ def test_any_change_is_seen(root, tmp_path, change):
     assert np.array_equal(load_file(the_cache(tmp_path / "data"))["vectors"], expected.features)
 
 
+def wider(path):
+    np.save(path, np.load(path).astype("f8"))
+
+
+DETAILS = {"size": wider, "modified": other, "changed": secretly, "inode": swap, "none but the name": rename}
+
+
+@pytest.mark.parametrize("known", DETAILS)
+def test_each_detail_counts(root, monkeypatch, known):
+    """File systems differ in what they record; what a change leaves alone another detail must tell."""
+    details = cache._details
+
+    def only(path):
+        return tuple(value if name == known else 0 for name, value in zip(DETAILS, details(path), strict=False))
+
+    monkeypatch.setattr(cache, "_details", only)
+    before = cache.look_at(list_vectors(root).files).signature
+    time.sleep(0.02)
+    DETAILS[known](root / "ball" / "2.npy")
+    assert cache.look_at(list_vectors(root).files).signature != before
+
+
 def test_a_new_file_and_a_file_behind_a_link_are_seen(root, tmp_path):
     target = tmp_path / "target.npy"
     np.save(target, np.ones(3))
