@@ -9,10 +9,12 @@ from rich.console import Console
 from analysis.study_records import load_study
 from analysis.tables import terminal_table, write_tables
 from hasher.errors import UserError
+from hasher.notices import plain_warnings
 from study.command import parse_command, print_plan
 from study.runner import StudyResult, run_study
 
 
+@plain_warnings()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 finished, 1 stopped with runs left, 2 bad input."""
     try:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from hasher.commands import train
 from hasher.errors import UserError
+from hasher.notices import plain_warnings
 
 COMMANDS = {"train": train}
 
 
+@plain_warnings()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand. Exit codes: 0 done, 1 the training diverged, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m hasher", description="Deep hashing with graph filters.")

@@ -17,7 +17,7 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from rich.console import Console
 
-from hasher.data import load_dataset, make_splits
+from hasher.data import check_leaks, load_dataset, make_splits
 from study.budget import Budget, Deadline, DeviceHours
 from study.cluster import connect, environment, slots
 from study.execution import CellSearcher, Collector, OptunaPruning
@@ -99,7 +99,9 @@ def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
     loaded = {}
     for wanted in spec.datasets:
         dataset = load_dataset(wanted.source, data_dir)
-        loaded[wanted.name] = StudyData(dataset, make_splits(dataset, wanted.split_config(spec.split_seed)))
+        splits = make_splits(dataset, wanted.split_config(spec.split_seed))
+        check_leaks(dataset, splits.final)
+        loaded[wanted.name] = StudyData(dataset, splits)
     return loaded
 
 
