@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from hasher.config import FILTER_NAMES, HasherConfig
-from hasher.data import EmbeddingSet, Split, SplitConfig, load_dataset, make_splits
+from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.model_file import SavedHasher, save_hasher
@@ -48,6 +48,7 @@ def run(given: argparse.Namespace) -> int:
     dataset = load_dataset(given.dataset, given.data_dir)
     limits = {name: getattr(given, name) for name in ("test_queries", "validation_queries", "max_database")}
     splits = make_splits(dataset, SplitConfig.parse({"seed": given.split_seed, **limits}, "command line"))
+    check_leaks(dataset, splits.final)
     trainer = Trainer(config, dataset.features[splits.search.train], given.seed, resolve_device(given.device))
     row: dict[str, Any] = {"dataset": dataset.name, "seed": given.seed, **config.model_dump(), "state": "complete"}
     for result in trainer.run():
