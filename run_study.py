@@ -12,6 +12,7 @@ from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.command import parse_command, print_plan
 from study.runner import StudyResult, run_study
+from study.status import print_status
 
 
 @plain_warnings()
@@ -20,8 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = parse_command(arguments)
         console = Console(quiet=command.quiet)
-        if command.dry_run:
+        if command.action == "dry-run":
             print_plan(command.spec, command.options, console)
+            return 0
+        if command.action == "status":
+            print_status(command.spec, command.options, console)
             return 0
         return conclude(run_study(command.spec, command.options, console), command.options.data_dir, console)
     except UserError as error:

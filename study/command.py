@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,7 @@ from study.state import Finished, read_finished
 from study.trial import Resources
 
 DEFAULT_SPACE = Path(__file__).resolve().parents[1] / "search_spaces" / "digits.yaml"
+Action = Literal["run", "dry-run", "status"]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -32,14 +33,28 @@ class Command:
 
     spec: StudySpec
     options: RunOptions
-    dry_run: bool
+    action: Action
     quiet: bool
 
 
 def parse_command(arguments: Sequence[str] | None = None) -> Command:
     """The command line and the search space it names. Raises `UserError`; argparse exits with code 2 itself."""
     given = _parser().parse_args(arguments)
-    return Command(read_spec(given.space, _overrides(given)), _options(given), given.dry_run, given.quiet)
+    space, options = given.space, _options(given)
+    if space.is_dir():  # the run directory of a study, which says itself what it is
+        space, options = _run_directory(space), replace(options, runs_dir=space.parent)
+    return Command(read_spec(space, _overrides(given)), options, given.action, given.quiet)
+
+
+def _run_directory(path: Path) -> Path:
+    frozen = RunDirectory(path).read_spec()
+    if frozen is None:
+        raise UserError(
+            f"{path}: not a study (no study.yaml), give a search space or a directory that run_study.py made"
+        )
+    if frozen.name != path.resolve().name:
+        raise UserError(f"{path}: holds the study {frozen.name}, the directory must be named so")
+    return RunDirectory(path).spec
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="run_study.py",
         description="Run a hyperparameter study of HAGCN. The same command again goes on where it stopped.",
     )
-    parser.add_argument("space", nargs="?", type=Path, default=DEFAULT_SPACE, help="search space (default: digits)")
+    parser.add_argument(
+        "space", nargs="?", type=Path, default=DEFAULT_SPACE,
+        help="search space, or the directory of a study that exists (default: digits)",
+    )  # fmt: skip
     study = parser.add_argument_group("what is studied (in place of the file's values)")
     study.add_argument("--name", help="name of the study and its directory (default: the file's)")
     study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
@@ -72,7 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument(
         "--max-device-hours", type=float, metavar="N", help="start nothing once all runs of the study took so much"
     )
-    running.add_argument("--dry-run", action="store_true", help="show what is planned, done and left; start nothing")
+    instead = running.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--dry-run", dest="action", action="store_const", const="dry-run", default="run",
+        help="show what is planned, done and left; start nothing",
+    )  # fmt: skip
+    instead.add_argument(
+        "--status", dest="action", action="store_const", const="status",
+        help="show where the study stands, also while it runs",
+    )  # fmt: skip
     running.add_argument("--quiet", action="store_true", help="print errors only")
     return parser
 

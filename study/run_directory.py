@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,13 +68,32 @@ class RunDirectory:
         """Per-query arrays of one replicate or baseline on the test queries."""
         return self.path / "evaluations" / task.cell.dataset / f"{task.cell.filter}-{task.cell.bits}-{task.index}.npz"
 
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    def is_held(self) -> bool:
+        """Whether a driver holds the study.
+
+        Asks for a shared lock, which a driver's excludes, and gives it back at once: the one question that is answered
+        right from another container or, on a shared file system, another machine. `locked` waits such a moment out.
+        """
+        try:
+            with self.lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the study for one driver. Raises `UserError` where another one has it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self.lock)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.5)
         except Timeout:
             raise UserError(f"{self.path}: another run_study.py runs this study, wait for it or stop it") from None
         try:

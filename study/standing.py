@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from study.jobs import all_tasks, cells
 from study.run_times import RunTimes
 from study.spec import StudySpec
-from study.state import FinishedRuns, has_no_winner
+from study.state import FinishedRuns, State, has_no_winner
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Standing:
 
     planned: int
     done: int
-    states: Counter[str]  #: of the runs done
+    states: Counter[State]  #: of the runs done
     impossible: int  #: replicates that can never run, since their cell's search found no winner
     seconds_left: float | None  #: of work in one slot; None while nothing has finished that it could be told from
 
@@ -27,10 +27,7 @@ class Standing:
 
     def in_words(self) -> str:
         """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
-        states = {"timeout": "over the time limit"}
-        notable = [
-            f"{count} {states.get(state, state)}" for state, count in sorted(self.states.items()) if state != "complete"
-        ]
+        notable = states_in_words(self.states)
         if self.impossible:
             notable.append(f"{self.impossible} without a winner to replicate")
         return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")
@@ -52,6 +49,12 @@ def standing(spec: StudySpec, finished: FinishedRuns) -> Standing:
         impossible=len(impossible),
         seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
     )
+
+
+def states_in_words(states: Counter[State]) -> list[str]:
+    """How the runs that are not complete ended: ``9 pruned``, ``1 failed``."""
+    said = {"timeout": "over the time limit"}
+    return [f"{count} {said.get(state, state)}" for state, count in sorted(states.items()) if state != "complete"]
 
 
 def duration(seconds: float) -> str:

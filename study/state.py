@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,15 +56,20 @@ def study_names(spec: StudySpec) -> dict[Cell | str, str]:
 
 def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]:
     """What a storage says has ended, without changing it."""
-    existing = set(optuna.get_all_study_names(storage))
     finished = {}
+    for trial in stored_trials(spec, storage):
+        task = task_of(trial)
+        if task is not None and has_ended(trial):
+            finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+    return finished
+
+
+def stored_trials(spec: StudySpec, storage: BaseStorage) -> Iterator[FrozenTrial]:
+    """Every trial that a storage has of a study, whatever became of it."""
+    existing = set(optuna.get_all_study_names(storage))
     for name in study_names(spec).values():
         if name in existing:
-            for trial in optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False):
-                task = task_of(trial)
-                if task is not None and has_ended(trial):
-                    finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
-    return finished
+            yield from optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
 
 
 def task_of(trial: FrozenTrial) -> Task | None:
