@@ -1,14 +1,14 @@
-"""``python -m hasher``: train one hasher without a study."""
+"""``python -m hasher``: train one hasher without a study, and use it or a study's winner."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
-from hasher.commands import train
+from hasher.commands import embed, encode, info, search, train
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
 
-COMMANDS = {"train": train}
+COMMANDS = {"embed": embed, "train": train, "encode": encode, "search": search, "info": info}
 
 
 @plain_warnings()
@@ -23,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[given.command].run(given)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a folder that cannot be written to, a disk that is full
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
         return 2
 
 

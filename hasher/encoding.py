@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from hasher.data.embedding_set import LONGEST
 from hasher.errors import UserError
 from hasher.model import Encoder
 
@@ -19,9 +21,10 @@ def encode(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.bool_]:
 
     `features` may be of any real type, and mapped from a file: only a chunk at a time is read.
 
-    Raises `UserError` where d is not the width the encoder was trained on, or a vector holds a value that is not finite
-    or whose square is not.
+    Raises `UserError` where d is not the width the encoder was trained on, or a vector is not finite or is
+    longer than `LONGEST`.
     """
+    _check_width(encoder, features)
     codes = np.empty((len(features), encoder.to_bits.out_features), dtype=bool)
     for rows, chunk in _chunks(encoder, features):
         codes[rows] = chunk
@@ -35,6 +38,7 @@ def encode_packed(
 
     `progress` is called with the number of items of each chunk that is done.
     """
+    _check_width(encoder, features)
     packed = np.empty((len(features), -(-encoder.to_bits.out_features // 8)), dtype=np.uint8)
     for rows, chunk in _chunks(encoder, features):
         packed[rows] = np.packbits(chunk, axis=1)
@@ -42,11 +46,14 @@ def encode_packed(
     return packed
 
 
-def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-    """The codes chunk by chunk, and the rows they belong to."""
+def _check_width(encoder: Encoder, features: NDArray[Any]) -> None:
     width = encoder.mean.shape[0]
     if features.ndim != 2 or features.shape[1] != width:
         raise UserError(f"features: shape {features.shape} does not fit this hasher, expected (n, {width})")
+
+
+def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    """The codes chunk by chunk, and the rows they belong to."""
     for start in range(0, len(features), CHUNK):
         rows = slice(start, min(start + CHUNK, len(features)))
         yield rows, _encode_chunk(encoder, features[rows], start)
@@ -56,9 +63,16 @@ def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, N
 def _encode_chunk(encoder: Encoder, chunk: NDArray[Any], start: int) -> NDArray[np.bool_]:
     with np.errstate(over="ignore"):
         values = torch.from_numpy(np.array(chunk, dtype=np.float32)).to(encoder.mean.device)
-    limit = float((torch.finfo(torch.float32).max / values.shape[1]) ** 0.5) / 2
-    largest = torch.linalg.vector_norm(values, float("inf"))
-    if not largest < limit:  # nor where it is NaN
-        row = int((~(values.abs().amax(dim=1) < limit)).nonzero()[0, 0])
-        raise UserError(f"features: row {start + row} holds NaN, infinity or a value beyond ±{limit:.0e}")
+    _check_lengths(values, start)
     return (encoder(values) > 0).cpu().numpy()
+
+
+def _check_lengths(values: Tensor, start: int) -> None:
+    """Refuse vectors that are not finite or too long to reckon with: they would be given some code or other."""
+    largest = torch.linalg.vector_norm(values, float("inf"))  # far cheaper than every length, and nearly always enough
+    if largest * values.shape[1] ** 0.5 <= LONGEST:  # false for NaN
+        return
+    usable = torch.linalg.vector_norm(values, dim=1, dtype=torch.float64) <= LONGEST
+    if not usable.all():
+        row = start + int(usable.logical_not().nonzero()[0, 0])
+        raise UserError(f"features: row {row} holds NaN or infinity, or is longer than {LONGEST:g}")

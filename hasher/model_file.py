@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hasher.config import HasherConfig
-from hasher.data import SplitConfig, TestedOn
+from hasher.data import KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
@@ -50,12 +50,12 @@ class SavedHasher:
         return digest.hexdigest()
 
     @property
-    def tested_on(self) -> TestedOn | None:
+    def known_split(self) -> KnownSplit | None:
         """The data and the split it was tested on, or None where that was not recorded."""
         fingerprint, split = self.about.get("fingerprint"), self.about.get("split")
         if not isinstance(fingerprint, str) or not isinstance(split, dict):
             return None
-        return TestedOn(fingerprint, SplitConfig.parse(split, "model's split"))
+        return KnownSplit(fingerprint, SplitConfig.parse(split, "model's split"))
 
     def encode(self, features: NDArray[Any]) -> NDArray[np.bool_]:
         """Hash codes of embeddings (n, d) as booleans (n, bits), see `hasher.encoding.encode`."""

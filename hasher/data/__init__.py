@@ -8,15 +8,15 @@ from hasher.data.duplicates import check_leaks
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.registry import load_dataset
 from hasher.data.splits import Split, SplitConfig, Splits, make_splits
-from hasher.data.vectors import Items, TestedOn, Vectors, load_vectors
+from hasher.data.vectors import Items, KnownSplit, Vectors, load_vectors
 
 __all__ = [
     "EmbeddingSet",
     "Items",
+    "KnownSplit",
     "Split",
     "SplitConfig",
     "Splits",
-    "TestedOn",
     "Vectors",
     "check_leaks",
     "describe",

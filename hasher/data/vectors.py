@@ -18,6 +18,8 @@ from hasher.errors import UserError
 #: Ends of a source that take one side of the split a model was tested on: ``digits:queries``.
 PARTS = ("database", "queries")
 
+_EXPECTED = {"iu": "integers", "i": "integers", "U": "strings"}
+
 
 @dataclass(frozen=True, eq=False)
 class Items:
@@ -31,7 +33,7 @@ class Items:
         paths: str (n,), the image each item was made from, where that is known.
 
     Raises:
-        UserError: labels, paths or rows that are not one an item.
+        UserError: rows, labels or paths that are of another type, not one an item, or labels that are no class.
     """
 
     origin: str
@@ -41,11 +43,21 @@ class Items:
     paths: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
-        for field, values in (("labels", self.labels), ("paths", self.paths)):
-            if values is not None and values.shape != self.rows.shape:
+        for field, kinds, values in (
+            ("rows", "iu", self.rows),
+            ("labels", "i", self.labels),
+            ("paths", "U", self.paths),
+        ):
+            if values is None:
+                continue
+            if values.shape != (self.rows.size,):
                 raise UserError(
-                    f"{self.origin}: {field} has shape {values.shape}, expected {self.rows.shape}: one value an item"
+                    f"{self.origin}: {field} has shape {values.shape}, expected ({self.rows.size},): one value an item"
                 )
+            if values.dtype.kind not in kinds:
+                raise UserError(f"{self.origin}: {field} is {values.dtype}, expected {_EXPECTED[kinds]}")
+        if self.labels is not None and not ((self.labels >= -1) & (self.labels < len(self.class_names))).all():
+            raise UserError(f"{self.origin}: labels: expected -1 to {len(self.class_names) - 1}, one number a class")
 
     def __len__(self) -> int:
         """Number of items (n)."""
@@ -91,14 +103,14 @@ class Vectors:
 
 
 @dataclass(frozen=True)
-class TestedOn:
+class KnownSplit:
     """The data a model was tested on, and how they were split."""
 
     fingerprint: str
     split: SplitConfig
 
 
-def load_vectors(source: str, data_dir: Path | None = None, tested_on: TestedOn | None = None) -> Vectors:
+def load_vectors(source: str, data_dir: Path | None = None, known_split: KnownSplit | None = None) -> Vectors:
     """Vectors by name or by path.
 
     - a data set as `load_dataset` takes it: a name, a folder;
@@ -111,7 +123,7 @@ def load_vectors(source: str, data_dir: Path | None = None, tested_on: TestedOn 
     """
     base, _, part = source.rpartition(":")
     if part in PARTS and base:
-        return _part(load_dataset(base, data_dir), part, tested_on)
+        return _part(load_dataset(base, data_dir), part, known_split)
     path = Path(source).expanduser()
     if path.suffix == ".npy" and path.is_file():
         return _load_matrix(path)
@@ -127,15 +139,15 @@ def _of_dataset(dataset: EmbeddingSet) -> Vectors:
     return Vectors(dataset.features, items, dataset.image_shape)
 
 
-def _part(dataset: EmbeddingSet, part: str, tested_on: TestedOn | None) -> Vectors:
-    if tested_on is None:
+def _part(dataset: EmbeddingSet, part: str, known_split: KnownSplit | None) -> Vectors:
+    if known_split is None:
         raise UserError(f"{dataset.name}:{part}: the model does not say how the data it was tested on were split")
-    if tested_on.fingerprint != dataset.fingerprint:
+    if known_split.fingerprint != dataset.fingerprint:
         raise UserError(
-            f"{dataset.name}:{part}: the model was tested on other data (fingerprint {tested_on.fingerprint[:12]}…, "
+            f"{dataset.name}:{part}: the model was tested on other data (fingerprint {known_split.fingerprint[:12]}…, "
             f"here {dataset.fingerprint[:12]}…), leave out :{part}"
         )
-    split = make_splits(dataset, tested_on.split).final
+    split = make_splits(dataset, known_split.split).final
     rows = split.queries if part == "queries" else split.database
     whole = _of_dataset(dataset)
     return Vectors(whole.features[rows], whole.items.take(rows), whole.image_shape)

@@ -66,6 +66,18 @@ def check_packed(packed: NDArray[np.uint8], bits: int, name: str) -> None:
         )
 
 
+def check_padding(packed: NDArray[np.uint8], bits: int, name: str) -> None:
+    """Raise `UserError` where packed codes (n, ceil(bits / 8)) have a bit set among those that fill the last byte."""
+    spare = -bits % 8
+    if spare and len(packed):
+        used = packed[:, -1] & ((1 << spare) - 1)
+        if used.any():
+            raise UserError(
+                f"{name}: row {int(used.argmax())} has a bit set beyond the {bits} of a code; bits that fill the last "
+                f"byte must be 0"
+            )
+
+
 def as_words(packed: ArrayLike, bits: int, name: str = "packed") -> NDArray[np.uint64]:
     """Packed codes as 64-bit words, uint64 (n, ceil(bits / 64)), filled with zeros.
 

@@ -1,0 +1,71 @@
+"""``python -m hasher encode MODEL DATA``: hash codes of any vectors, in a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from hasher.codes_file import HashedItems, hash_items, save_codes
+from hasher.data import Vectors, load_vectors
+from hasher.errors import UserError
+from hasher.model_file import SavedHasher, load_hasher
+from hasher.training import resolve_device
+
+
+def add_parser(subparsers: Any, name: str) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(name, help="encode vectors with a saved hasher")
+    parser.add_argument("model", metavar="MODEL", help="a hasher, as `train` or a study saved it (.safetensors)")
+    parser.add_argument(
+        "data", metavar="DATA",
+        help="a data set's name, an .npz file with `features`, a folder of .npy files or an .npy matrix of any size; "
+        "with :queries or :database at its end, that side of the split the model was tested on",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("codes.npz"), metavar="FILE", help="default: codes.npz")
+    add_shared_options(parser)
+
+
+def add_shared_options(parser: argparse.ArgumentParser) -> None:
+    """Options of every subcommand that encodes."""
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Encode and save."""
+    if given.out.suffix != ".npz":
+        raise UserError(f"{given.out}: codes are written as .npz, expected a name that ends in it")
+    hasher = open_hasher(given)
+    codes = encode_with_progress(hasher, load_vectors(given.data, given.data_dir, hasher.known_split))
+    save_codes(codes, given.out)
+    print(f"codes in {given.out} ({given.out.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def open_hasher(given: argparse.Namespace) -> SavedHasher:
+    """The hasher of the command line, on its device."""
+    device = resolve_device(given.device)
+    hasher = load_hasher(given.model)
+    hasher.model.to(device)
+    return hasher
+
+
+def encode_with_progress(hasher: SavedHasher, vectors: Vectors) -> HashedItems:
+    """Encode under a progress bar, where there is a terminal, and say how fast that was."""
+    started = perf_counter()
+    columns = (TextColumn("encoding"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("encoding", total=len(vectors))
+        codes = hash_items(hasher, vectors, lambda items: progress.advance(task, items))
+    seconds = perf_counter() - started
+    print(
+        f"{vectors.items.origin}: {len(codes):,} items to {codes.bits} bits in {seconds:.2f} s "
+        f"({len(codes) / seconds:,.0f} a second)"
+    )
+    return codes

@@ -1,0 +1,159 @@
+"""``python -m hasher info MODEL|DATA|CODES``: what a file or a data set is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hasher.codes_file import is_codes_file, load_codes
+from hasher.data import (
+    EmbeddingSet,
+    SplitConfig,
+    Vectors,
+    check_leaks,
+    describe,
+    load_dataset,
+    load_vectors,
+    make_splits,
+)
+from hasher.errors import UserError
+from hasher.hamming_index import HammingIndex
+from hasher.model_file import load_hasher
+from hasher.retrieval import bit_balance, unpack
+
+Facts = dict[str, Any]
+
+
+def add_parser(subparsers: Any, name: str) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(name, help="say what a hasher, a data set or a file of codes is")
+    parser.add_argument("what", metavar="WHAT", help="a hasher, a file of codes, or data as `encode` takes them")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the facts."""
+    facts = _facts(given.what, given.data_dir)
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {_in_words(value)}")
+    return 0
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+
+
+def _facts(what: str, data_dir: Path) -> Facts:
+    path = Path(what).expanduser()
+    if path.suffix == ".safetensors":
+        return _of_hasher(path)
+    if is_codes_file(what):
+        return _of_codes(path)
+    if path.suffix == ".npy" or (path.suffix == ".npz" and path.is_file() and "labels" not in _keys(path)):
+        return _of_vectors(load_vectors(what, data_dir), path)
+    return _of_dataset(load_dataset(what, data_dir))
+
+
+def _of_hasher(path: Path) -> Facts:
+    hasher = load_hasher(path)
+    parameters = sum(tensor.numel() for tensor in hasher.model.encoder.parameters())
+    return {
+        "kind": "hasher", "file": str(path), "size": _size(path), "takes": f"vectors of width {hasher.width}",
+        "gives": f"codes of {hasher.config.bits} bits", "encoder's parameters": parameters,
+        "fingerprint": hasher.fingerprint,
+        **_nested("", hasher.config.model_dump()), **_nested("origin: ", hasher.about),
+    }  # fmt: skip
+
+
+def _of_codes(path: Path) -> Facts:
+    codes = load_codes(path)
+    index = path.with_suffix(".faiss")
+    state = "none yet, `search` makes it"
+    if index.is_file():
+        current = HammingIndex.load(index, codes.fingerprint) is not None
+        state = f"{index}, {_size(index)}" + ("" if current else ", of other codes: `search` makes it anew")
+    balance = np.abs(bit_balance(unpack(codes.packed, codes.bits))).mean()
+    return {
+        "kind": "hash codes", "file": str(path), "size": _size(path), "source": codes.items.origin,
+        "items": len(codes), "bits": codes.bits, "distinct codes": len(np.unique(codes.packed, axis=0)),
+        "imbalance of bits": f"{balance:.3f} (0: every bit is set in half of the codes, 1: bits are constant)",
+        "classes": len(codes.items.class_names), "paths": codes.items.paths is not None, "index": state,
+        "hasher's fingerprint": codes.hasher,
+        **_nested("hasher: ", codes.config), **_nested("hasher's origin: ", codes.origin),
+    }  # fmt: skip
+
+
+def _of_vectors(vectors: Vectors, path: Path) -> Facts:
+    return {
+        "kind": "vectors without labels", "file": str(path), "size": _size(path), "items": len(vectors),
+        "width": vectors.features.shape[1], "type": str(vectors.features.dtype),
+        "paths": vectors.items.paths is not None, **_about(path),
+    }  # fmt: skip
+
+
+def _of_dataset(dataset: EmbeddingSet) -> Facts:
+    facts: Facts = {"kind": "data set", **describe(dataset)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the leaks it warns of are among the facts
+            split = make_splits(dataset, SplitConfig()).final
+            leaks = check_leaks(dataset, split)
+    except UserError as error:
+        facts["default split"] = f"none ({error})"
+    else:
+        kind = "by seed 0" if dataset.is_query is None else "official"
+        facts["default split"] = (
+            f"{kind}: {len(split.queries):,} queries, {len(split.database):,} database, {len(split.train):,} trained on"
+        )
+        facts["queries with an exact duplicate trained on"] = leaks
+    path = Path(dataset.source)
+    if path.suffix == ".npz" and path.is_file():
+        facts = {**facts, "size": _size(path), **_about(path)}
+    return facts
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} bytes"
+
+
+def _keys(path: Path) -> list[str]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return list(file.files)
+    except Exception:  # a damaged file is named by its loader
+        return ["labels"]
+
+
+def _about(path: Path) -> Facts:
+    """What an embedding file says of how it was made."""
+    if "about" not in _keys(path):
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+    except Exception:  # pickled, damaged or not JSON: it is there for information only
+        return {"about": "cannot be read"}
+    return _nested("about: ", about) if isinstance(about, dict) else {"about": about}
+
+
+def _nested(prefix: str, values: Mapping[str, Any]) -> Facts:
+    """`values` under names that open with `prefix`; what is inside another is named `outer.inner`."""
+    facts: Facts = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            facts |= _nested(f"{prefix}{name}.", value)
+        else:
+            facts[f"{prefix}{name}"] = value
+    return facts

@@ -1,0 +1,135 @@
+"""``python -m hasher search MODEL DATABASE QUERIES``: the items whose codes are nearest, as a table and as pictures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hasher import contact_sheet, pictures
+from hasher.codes_file import HashedItems, is_codes_file, load_codes
+from hasher.commands.encode import add_shared_options, encode_with_progress, open_hasher
+from hasher.data import Vectors, load_vectors
+from hasher.errors import UserError
+from hasher.files import write_atomically
+from hasher.hamming_index import HammingIndex
+from hasher.model_file import SavedHasher
+from hasher.searching import Results, search
+
+#: Rows of a table that is printed whole; of a longer one the first queries are.
+MOST_ROWS, QUERIES_PRINTED = 60, 3
+
+#: Images looked for before it is said that none is there.
+LOOKED_FOR = 100
+
+
+def add_parser(subparsers: Any, name: str) -> None:
+    """Declare the subcommand."""
+    parser = subparsers.add_parser(
+        name, help="find the items whose codes are nearest",
+        description="An item never finds itself: where QUERIES and DATABASE are the same data, it is left out.",
+    )  # fmt: skip
+    parser.add_argument("model", metavar="MODEL", help="a hasher, as `train` or a study saved it (.safetensors)")
+    parser.add_argument("database", metavar="DATABASE", help="codes that `encode` wrote, or data as it takes them")
+    parser.add_argument("queries", metavar="QUERIES", help="likewise")
+    parser.add_argument("-k", type=int, default=10, metavar="K", help="results a query (default 10)")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="file for the whole table")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="queries and results as pictures, for images")
+    parser.add_argument("--sheet-queries", type=int, default=8, metavar="N", help="queries on the sheet (default 8)")
+    parser.add_argument(
+        "--images", type=Path, default=Path(), metavar="DIR", help="folder that relative paths of images start from"
+    )
+    add_shared_options(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Search, then write and print what was found."""
+    if given.k < 1 or given.sheet_queries < 1:
+        raise UserError(f"{'-k' if given.k < 1 else '--sheet-queries'}: must be at least 1")
+    if given.sheet is not None:
+        contact_sheet.check_path(given.sheet)
+    hasher = open_hasher(given)
+    database = _open(given.database, hasher, given)
+    queries = database if given.queries == given.database else _open(given.queries, hasher, given)
+    results = search(_index(database), database.codes, queries.codes, given.k)
+    if given.out is not None:
+        write_atomically(given.out, results.table().to_csv(index=False))
+    _print(results, given)
+    if given.sheet is not None:
+        sheet = contact_sheet.tiles(
+            results, _pictures(queries, given.images), _pictures(database, given.images), given.sheet_queries
+        )
+        title = f"{Path(given.model).stem}: nearest of {len(database.codes):,} items by {database.codes.bits}-bit codes"
+        contact_sheet.save(contact_sheet.draw(sheet, title), given.sheet)
+        print(f"contact sheet in {given.sheet}")
+    return 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """Database or queries: codes, the vectors they were just made of or the file they were read from."""
+
+    codes: HashedItems
+    vectors: Vectors | None = None
+    file: Path | None = None
+
+
+def _open(source: str, hasher: SavedHasher, given: argparse.Namespace) -> _Side:
+    if not is_codes_file(source):
+        vectors = load_vectors(source, given.data_dir, hasher.known_split)
+        return _Side(encode_with_progress(hasher, vectors), vectors=vectors)
+    path = Path(source).expanduser()
+    codes = load_codes(path)
+    if codes.hasher != hasher.fingerprint:
+        raise UserError(
+            f"{path}: codes of another hasher (fingerprint {codes.hasher[:12]}…) than {given.model} "
+            f"({hasher.fingerprint[:12]}…); make them again with `python -m hasher encode`"
+        )
+    return _Side(codes, file=path)
+
+
+def _index(database: _Side) -> HammingIndex:
+    """The index of the codes; that of a file is kept beside it, and made anew where it is not of these codes."""
+    codes = database.codes
+    if database.file is None:
+        return HammingIndex.of_packed(codes.packed, codes.bits)
+    path = database.file.with_suffix(".faiss")
+    index = HammingIndex.load(path, codes.fingerprint)
+    if index is None:
+        index = HammingIndex.of_packed(codes.packed, codes.bits)
+        try:
+            index.save(path, codes.fingerprint)
+        except OSError as error:
+            print(f"note: {path}: the index cannot be kept ({error.strerror})", file=sys.stderr)
+    return index
+
+
+def _pictures(side: _Side, folder: Path) -> pictures.PictureOf:
+    items = side.codes.items
+    if items.paths is not None:
+        if not any((folder / path).is_file() for path in items.paths[:LOOKED_FOR]):
+            raise UserError(
+                f"{items.origin}: its images are not there, {folder / items.paths[0]} for one; --images says where "
+                f"relative paths start"
+            )
+        return pictures.from_files(items.paths, folder)
+    if side.vectors is not None and side.vectors.image_shape is not None:
+        return pictures.from_pixels(side.vectors.features, side.vectors.image_shape)
+    hint = "; codes hold no pixels, name the data instead" if side.file else ""
+    raise UserError(f"{items.origin}: a contact sheet needs the `paths` of images, or embeddings that are pixels{hint}")
+
+
+def _print(results: Results, given: argparse.Namespace) -> None:
+    table = results.table()
+    count, k = results.found.items.shape
+    whole = len(table) <= MOST_ROWS
+    print((table if whole else table.head(QUERIES_PRINTED * k)).to_string(index=False))
+    if not whole:
+        more = "" if given.out else "; --out FILE.csv has them all"
+        print(f"… and {count - QUERIES_PRINTED:,} more queries{more}")
+    if results.precision is not None:
+        print(f"{count:,} queries: {100 * results.precision:.1f}% of {k} results each are of the query's class")
+    if given.out is not None:
+        print(f"table in {given.out}")
