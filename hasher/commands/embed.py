@@ -135,7 +135,7 @@ def _summary(result: Result, out: Path, rate: float) -> str:
         return f"{out}: is there already, made of the same images in the same way ({about['images']:,} images)"
     lines = [f"{out}: {about['images']:,} images, {about['width']} values each ({rate:.0f} images/s)"]
     if result.skipped:
-        lines.append(f"{len(result.skipped)} images skipped, all listed in {out}.skipped.csv:")
+        lines.append(f"{len(result.skipped)} image(s) skipped, all listed in {out}.skipped.csv:")
         lines += [f"  {path}: {reason}" for path, reason in result.skipped[:NAMED]]
         lines += ["  …"] if len(result.skipped) > NAMED else []
     if about["images_with_copies"]:

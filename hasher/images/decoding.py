@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 #: Pixels decoded at most unless the user says otherwise: where Pillow itself begins to suspect an attack.
 DEFAULT_MAX_PIXELS = 89_478_485
@@ -55,6 +55,8 @@ class Decoder:
         """The image with its size known, not decoded yet."""
         try:
             image = Image.open(io.BytesIO(content))
+        except UnidentifiedImageError:
+            raise UnusableImage("cannot be decoded (of no known image format)") from None
         except Exception as error:  # each format's parser raises its own on a damaged header
             raise UnusableImage(f"cannot be decoded ({_reason(error)})") from None
         if image.width * image.height > self._max_pixels and image.format in ("JPEG", "MPO"):

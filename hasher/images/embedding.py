@@ -116,7 +116,7 @@ def embed(
     if options.restart:
         shutil.rmtree(folder, ignore_errors=True)
     elif out.exists():
-        return Result(_same(out, {**settings, "listing": shards.listing}), [], is_new=False)
+        return Result(_same(out, settings, shards.listing), [], is_new=False)
     with shards.opened():
         _make_shards(shards, source, backbone, options, watcher)
         summary = Summary.of(shards.load(), source)
@@ -154,16 +154,16 @@ def _counts(summary: Summary, source: ImageSource) -> dict[str, Any]:
     }
 
 
-def _same(out: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What the finished file says of itself, where that is what is wanted."""
+def _same(out: Path, settings: Mapping[str, Any], listing: str) -> dict[str, Any]:
+    """What the finished file says of itself, where it was made with `settings` of the images of `listing`."""
     about = read_about(out)
     if about is None:
-        raise UserError(
-            f"{out}: exists and is not the work of this command; choose another --out, or --restart replaces it"
-        )
-    key = first_difference(about, wanted)
+        raise UserError(f"{out}: exists, not made by this command; choose another --out, or --restart replaces it")
+    key = first_difference(about, settings)
     if key is not None:
         raise UserError(f"{out}: exists, with another {key}; choose another --out, or --restart replaces it")
+    if about.get("listing") != listing:
+        raise UserError(f"{out}: exists, made of other images or before they changed; --restart replaces it")
     return about
 
 

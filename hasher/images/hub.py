@@ -160,7 +160,7 @@ def _open(loaded: Any, about: Mapping[str, Any], columns: Columns, given: Mappin
     if not parts:
         raise UserError(f"{where}: holds no splits")
     image_column, label_column = _image_column(parts, columns.image, where), _label_column(parts, columns.label, where)
-    labels = {name: _label_values(part, label_column, where) for name, part in parts.items()}
+    labels = {name: _label_values(part, label_column) for name, part in parts.items()}
     roles, notes = _roles(labels, given, where)
     used = [name for name in parts if roles[name] is not Role.LEFT_OUT and len(parts[name])]
     splits = [_split(name, roles[name], parts[name], image_column) for name in used]
@@ -190,9 +190,10 @@ def _split(name: str, role: Role, part: Dataset, image_column: str) -> _Split:
 def _roles(
     labels: Mapping[str, NDArray[np.str_]], given: Mapping[str, Role], where: str
 ) -> tuple[dict[str, Role], tuple[str, ...]]:
-    """The role of each split, and a note on those without labels, which can only be trained on or left out.
+    """The role of each split, and a note on every one that is left out for having no labels.
 
-    A test split without labels, as competitions have them, is no test split: it is left out unless a role is given.
+    A test split without labels, as competitions have them, is no test split. Raises `UserError` for a split of queries
+    with a missing label: what is in a test split is never trained on, so such an image cannot just be unlabelled.
     """
     bare = [name for name, values in labels.items() if len(values) and not (values != "").any()]
     labelled = default_roles(name for name in labels if name not in bare)
@@ -201,6 +202,13 @@ def _roles(
         for name, role in default_roles(bare).items()
     }
     roles = chosen_roles({**labelled, **unlabelled}, given, where)
+    for name, role in roles.items():
+        missing = int((labels[name] == "").sum())
+        if role is Role.QUERIES and missing:
+            raise UserError(
+                f"{where}: split {name!r}: {missing} of {len(labels[name])} images have no label, which queries need; "
+                f"use it otherwise with --split {name}=none or {name}=unlabelled"
+            )
     notes = [f"split {name!r} left out, it has no labels" for name in bare if roles[name] is Role.LEFT_OUT]
     return roles, tuple(notes)
 
@@ -252,10 +260,10 @@ def _column(
     return wanted
 
 
-def _label_values(part: Dataset, column: str, where: str) -> NDArray[np.str_]:
-    """The class name of every row, "" for an unlabelled one (no value, or a negative number)."""
+def _label_values(part: Dataset, column: str) -> NDArray[np.str_]:
+    """The class name of every row, "" for an unlabelled one (no column, no value, or a negative number)."""
     if column not in part.features:
-        raise UserError(f"{where}: a split lacks the column {column!r}")
+        return np.full(len(part), "")
     values = part.select_columns(column).with_format("pandas")[:][column]
     names = getattr(part.features[column], "names", None)
     if names is not None or values.dtype.kind in "iuf":
