@@ -10,7 +10,8 @@ from analysis.study_records import load_study
 from analysis.tables import terminal_table, write_tables
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
-from study.command import parse_command, print_plan
+from study.command import parse_command
+from study.dry_run import print_plan
 from study.runner import StudyResult, run_study
 from study.status import print_status
 

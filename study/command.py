@@ -8,18 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
-
 from hasher.config import FILTER_NAMES
 from hasher.errors import UserError
-from study.jobs import Task, cells, replicate_tasks, search_tasks
 from study.run_directory import RunDirectory
 from study.runner import RunOptions
-from study.sampling import open_storage
 from study.spec import StudySpec, read_spec
-from study.standing import standing
-from study.state import Finished, read_finished
 from study.trial import Resources
 
 DEFAULT_SPACE = Path(__file__).resolve().parents[1] / "search_spaces" / "digits.yaml"
@@ -93,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     instead = running.add_mutually_exclusive_group()
     instead.add_argument(
         "--dry-run", dest="action", action="store_const", const="dry-run", default="run",
-        help="show what is planned, done and left; start nothing",
+        help="show what is planned, done and left, and what that will take",
     )  # fmt: skip
     instead.add_argument(
         "--status", dest="action", action="store_const", const="status",
@@ -141,27 +134,3 @@ def _options(given: argparse.Namespace) -> RunOptions:
         time_budget=given.time_budget,
         max_device_hours=given.max_device_hours,
     )
-
-
-def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
-    """Cells, trials and replicates: planned, done and left. Reads the storage and changes nothing."""
-    run = RunDirectory(options.runs_dir / spec.name)
-    run.check(spec, options.storage)
-    finished: dict[Task, Finished] = {}
-    if options.storage is not None or run.journal.exists():
-        finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
-    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left")
-    for heading in ("data set", "filter", "bits", "trials", "done", "left", "replicates", "done", "left"):
-        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
-    for cell in cells(spec):
-        search = _counts(search_tasks(spec, cell), finished)
-        replicates = _counts(replicate_tasks(spec, cell), finished)
-        table.add_row(cell.dataset, cell.filter, str(cell.bits), *search, *replicates)
-    console.print(table)
-    now = standing(spec, finished)
-    console.print(f"{now.in_words()}, {now.left} left, baselines included", highlight=False)
-
-
-def _counts(tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
-    done = sum(task in finished for task in tasks)
-    return str(len(tasks)), str(done), str(len(tasks) - done)

@@ -12,7 +12,7 @@ from hasher.config import HasherConfig
 from study.spec import StudySpec
 
 Kind = Literal["search", "replicate", "baseline"]
-_KINDS: tuple[Kind, ...] = ("search", "replicate", "baseline")
+KINDS: tuple[Kind, ...] = ("search", "replicate", "baseline")
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +37,7 @@ class Task:
 
     def seed(self, study_seed: int) -> int:
         """The run's seed. It depends on kind and index alone, so that cells are compared on the same seeds."""
-        sequence = np.random.SeedSequence([study_seed, _KINDS.index(self.kind), self.index])
+        sequence = np.random.SeedSequence([study_seed, KINDS.index(self.kind), self.index])
         return int(sequence.generate_state(1)[0] >> 1)
 
 

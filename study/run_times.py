@@ -21,10 +21,15 @@ class RunTimes:
 
     def expected(self, task: Task) -> float | None:
         """Seconds that a run will take; None while there is none to tell it from."""
-        for group in _alike(task):
-            if group in self._runs:
-                return self._seconds[group] / self._runs[group]
-        return None
+        return next((self._mean(group) for group in _alike(task) if group in self._runs), None)
+
+    def of_its_own(self, task: Task) -> float | None:
+        """The same from runs of its data set, kind and filter alone."""
+        group = _alike(task)[0]
+        return self._mean(group) if group in self._runs else None
+
+    def _mean(self, group: tuple[str, ...]) -> float:
+        return self._seconds[group] / self._runs[group]
 
 
 def _alike(task: Task) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from study.jobs import all_tasks, cells
+from study.jobs import Task, all_tasks, cells
 from study.run_times import RunTimes
 from study.spec import StudySpec
 from study.state import FinishedRuns, State, has_no_winner
@@ -39,16 +39,24 @@ def standing(spec: StudySpec, finished: FinishedRuns) -> Standing:
     times = RunTimes()
     for task, ended in finished.items():
         times.add(task, ended.seconds)
-    hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
-    impossible = [t for t in tasks if t.kind == "replicate" and t.cell in hopeless and t not in finished]
-    left = [task for task in tasks if task not in finished and task not in impossible]
+    left = tasks_left(spec, finished)
+    done = sum(task in finished for task in tasks)
     return Standing(
         planned=len(tasks),
-        done=sum(task in finished for task in tasks),
+        done=done,
         states=Counter(finished[task].state for task in tasks if task in finished),
-        impossible=len(impossible),
+        impossible=len(tasks) - done - len(left),
         seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
     )
+
+
+def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
+    """Everything without an end, save replicates of cells whose search found no winner."""
+    hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
+    return [
+        task for task in all_tasks(spec)
+        if task not in finished and not (task.kind == "replicate" and task.cell in hopeless)
+    ]  # fmt: skip
 
 
 def states_in_words(states: Counter[State]) -> list[str]:

@@ -30,6 +30,11 @@ class Resources:
         """Devices counted in device-seconds: GPUs where a trial has any, otherwise CPU cores."""
         return self.gpus or self.cpus
 
+    @property
+    def threads(self) -> int:
+        """Threads that a trial computes with."""
+        return max(1, int(self.cpus))
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -48,9 +53,8 @@ class HasherTrainable(tune.Trainable):
     def setup(  # type: ignore[override]  # Tune passes `with_parameters` on as further arguments
         self, config: dict[str, Any], data: dict[str, StudyData], resources: Resources
     ) -> None:
-        threads = max(1, int(resources.cpus))
-        torch.set_num_threads(threads)
-        threadpool_limits(threads)  # NumPy's and SciPy's own pools: more threads than cores wait for each other
+        torch.set_num_threads(resources.threads)
+        threadpool_limits(resources.threads)  # NumPy's and SciPy's own: more threads than cores wait for one another
         self._data, self._resources = data, resources
         self._begin(config["job"])
 

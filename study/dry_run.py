@@ -1,0 +1,132 @@
+"""What a study would run and what that would take, shown before anything is started."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import mean
+
+import optuna
+from rich.console import Console
+from rich.table import Table
+
+from hasher.errors import UserError
+from study.cost import Source, Told, own_times, recorded_times, tell, wall_seconds
+from study.jobs import Task, cells, replicate_tasks, search_tasks
+from study.run_directory import RunDirectory
+from study.runner import RunOptions, load_data
+from study.sampling import open_storage
+from study.spec import StudySpec
+from study.standing import duration, standing, tasks_left
+from study.state import Finished, read_finished
+from study.step_times import time_steps
+from study.trial import Resources
+from study.work import StudyData
+
+#: Where a run's time is told from when no run is known that is like it.
+TIMED = "timed steps"
+
+
+def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
+    """Cells, trials and replicates: planned, done and left, and what is left will take. Changes nothing."""
+    run = RunDirectory(options.runs_dir / spec.name)
+    run.check(spec, options.storage)
+    finished: dict[Task, Finished] = {}
+    if options.storage is not None or run.journal.exists():
+        finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
+    console.print(_plan_table(spec, run, finished))
+    now = standing(spec, finished)
+    console.print(f"{now.in_words()}, {now.left} left, baselines included", highlight=False)
+    if now.left:
+        _print_cost(spec, options, finished, console)
+
+
+def _plan_table(spec: StudySpec, run: RunDirectory, finished: dict[Task, Finished]) -> Table:
+    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left")
+    for heading in ("data set", "filter", "bits", "trials", "done", "left", "replicates", "done", "left"):
+        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
+    for cell in cells(spec):
+        search = _counts(search_tasks(spec, cell), finished)
+        replicates = _counts(replicate_tasks(spec, cell), finished)
+        table.add_row(cell.dataset, cell.filter, str(cell.bits), *search, *replicates)
+    return table
+
+
+def _counts(tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
+    done = sum(task in finished for task in tasks)
+    return str(len(tasks)), str(done), str(len(tasks) - done)
+
+
+def _print_cost(spec: StudySpec, options: RunOptions, finished: dict[Task, Finished], console: Console) -> None:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    left = tasks_left(spec, finished)
+    with console.status("Reading earlier runs, timing a few steps"):
+        told = tell(left, _sources(spec, options, finished, console))
+    if not told:
+        return
+    console.print(_cost_table(told, options.resources))
+    slots = options.max_concurrent if options.address else _local_slots(options.resources, options.max_concurrent)
+    hours = sum(one.seconds for one in told.values()) * options.resources.devices / 3600
+    time = f"About {duration(wall_seconds(spec, told, slots))} in {slots} slots, " if slots else "About "
+    console.print(f"{time}{hours:.3g} device-hours", highlight=False)
+    for line in _sources_in_words(told):
+        console.print(line, highlight=False, soft_wrap=True)
+    if any(one.source == TIMED for one in told.values()):
+        console.print(
+            "Steps were timed on this machine, as busy as it is now; how many trials will be pruned is a guess, and "
+            "replicates are taken to run all epochs.",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def _sources(
+    spec: StudySpec, options: RunOptions, finished: dict[Task, Finished], console: Console
+) -> Iterator[Source]:
+    yield own_times(finished)
+    data: dict[str, StudyData] = {}
+    for wanted in spec.datasets:
+        try:
+            data |= load_data(spec.model_copy(update={"datasets": [wanted]}), options.data_dir)
+        except UserError as error:
+            console.print(f"No estimate for {wanted.name}: {error}", highlight=False, soft_wrap=True)
+    threads = options.resources.threads
+    yield from recorded_times(spec, data, options.runs_dir, threads)
+    for name, one in data.items():
+        yield Source(TIMED, time_steps(spec, name, one, threads))
+
+
+def _local_slots(resources: Resources, limit: int | None) -> int:
+    fits = int((os.cpu_count() or 1) / resources.cpus) if resources.cpus else limit or 1
+    return max(1, min(fits, limit or fits))
+
+
+def _cost_table(told: dict[Task, Told], resources: Resources) -> Table:
+    groups: dict[tuple[str, str], dict[Task, Told]] = defaultdict(dict)
+    for task, one in told.items():
+        groups[task.cell.dataset, _row_name(task)][task] = one
+    table = Table(title="What is left", title_justify="left")
+    for heading in ("data set", "filter", "runs", "a trial", "a replicate", "device-hours"):
+        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
+    for (dataset, name), runs in groups.items():
+        hours = sum(one.seconds for one in runs.values()) * resources.devices / 3600
+        table.add_row(dataset, name, str(len(runs)), _mean(runs, "search"), _mean(runs, "replicate"), f"{hours:.3g}")
+    return table
+
+
+def _row_name(task: Task) -> str:
+    return "baselines" if task.kind == "baseline" else task.cell.filter
+
+
+def _sources_in_words(told: dict[Task, Told]) -> list[str]:
+    rows: dict[str, list[str]] = defaultdict(list)
+    for task, one in told.items():
+        rows[one.source].append(f"{task.cell.dataset} {_row_name(task)}")
+    if len(rows) == 1:
+        return [f"Told from {source}" for source in rows]
+    return [f"Told from {source}: {', '.join(dict.fromkeys(names))}" for source, names in rows.items()]
+
+
+def _mean(runs: dict[Task, Told], kind: str) -> str:
+    seconds = [one.seconds for task, one in runs.items() if task.kind == kind]
+    return f"{mean(seconds):.2f} s" if seconds else ""
