@@ -61,8 +61,6 @@ def run(model: Path, data: Path | str, *more: str) -> int:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_matrix_is_encoded(model: Path, features: np.ndarray, dtype: str, capsys: pytest.CaptureFixture[str]) -> None:
-    model: Path, features: np.ndarray, dtype: type, capsys: pytest.CaptureFixture[str]
-) -> None:
     np.save(model.parent / "m.npy", features.astype(dtype))
     assert run(model, model.parent / "m.npy") == 0
     out = capsys.readouterr().out
