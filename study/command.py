@@ -13,6 +13,7 @@ from hasher.errors import UserError
 from study.run_directory import RunDirectory
 from study.runner import RunOptions
 from study.spec import StudySpec, read_spec
+from study.tracking import TrackingOptions
 from study.trial import Resources
 
 DEFAULT_SPACE = Path(__file__).resolve().parents[1] / "search_spaces" / "digits.yaml"
@@ -83,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument(
         "--max-device-hours", type=float, metavar="N", help="start nothing once all runs of the study took so much"
     )
+    watching = parser.add_argument_group("trackers that follow it (off by default)")
+    watching.add_argument("--tensorboard", action="store_true", help="write events below the study's tracking/")
+    watching.add_argument("--mlflow", metavar="URI", help="log to an MLflow server or database: sqlite:///mlflow.db")
+    watching.add_argument("--wandb", action="store_true", help="log to Weights & Biases")
     instead = running.add_mutually_exclusive_group()
     instead.add_argument(
         "--dry-run", dest="action", action="store_const", const="dry-run", default="run",
@@ -133,4 +138,5 @@ def _options(given: argparse.Namespace) -> RunOptions:
         max_concurrent=given.max_concurrent,
         time_budget=given.time_budget,
         max_device_hours=given.max_device_hours,
+        tracking=TrackingOptions(given.tensorboard, given.mlflow, given.wandb),
     )

@@ -60,6 +60,11 @@ class RunDirectory:
         """Tune's own files: checkpoints of running trials, nothing that outlasts the study."""
         return self.path / "ray"
 
+    @property
+    def tracking(self) -> Path:
+        """What trackers keep of each run: TensorBoard's events, W&B's files."""
+        return self.path / "tracking"
+
     def model(self, cell: Cell) -> Path:
         """Weights of the cell's first replicate."""
         return self.path / "models" / cell.dataset / f"{cell.filter}-{cell.bits}.safetensors"

@@ -32,6 +32,7 @@ from study.run_directory import RunDirectory
 from study.sampling import open_storage
 from study.spec import StudySpec
 from study.standing import Standing, standing
+from study.tracking import Tracker, TrackingOptions
 from study.trial import HasherTrainable, Resources
 from study.work import StudyData
 
@@ -51,6 +52,7 @@ class RunOptions:
     max_concurrent: int | None = None
     time_budget: float | None = None  #: seconds after which the study stops, as by Ctrl-C
     max_device_hours: float | None = None  #: that all its runs, earlier ones included, may take
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def run_study(
     """
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = RunDirectory(options.runs_dir / spec.name)
+    trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []
     data = load_data(spec, options.data_dir)
     with run.locked():
         run.freeze(spec, options.storage)
@@ -87,7 +90,7 @@ def run_study(
         budget = Budget(deadline, cap)
         try:
             if not Plan(spec, ledger.finished).exhausted and budget.spent is None:
-                _execute(spec, options, console, trainable, run, ledger, data, budget)
+                _execute(spec, options, console, trainable, run, ledger, data, budget, trackers)
         finally:
             interrupted = ledger.abandon_open()
             records = export(ledger, run)
@@ -107,7 +110,7 @@ def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
 
 def _execute(
     spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: RunDirectory,
-    ledger: Ledger, data: dict[str, StudyData], budget: Budget,
+    ledger: Ledger, data: dict[str, StudyData], budget: Budget, trackers: list[Tracker],
 ) -> None:  # fmt: skip
     recorder = Recorder(
         ledger, Plan(spec, ledger.finished), run, {"commit": git_commit(Path(__file__).resolve().parents[1])}
@@ -134,7 +137,7 @@ def _execute(
                 name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
                 storage_path=str(run.ray.resolve()),
                 stop=budget.deadline,
-                callbacks=[Collector(recorder, progress.refresh)],
+                callbacks=[*trackers, Collector(recorder, progress.refresh)],
                 failure_config=FailureConfig(max_failures=RETRIES),
                 checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_frequency=spec.checkpoint_every),
                 verbose=0,
