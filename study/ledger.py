@@ -22,6 +22,7 @@ from hasher.config import HasherConfig
 from hasher.errors import UserError
 from study.dimensions import distributions
 from study.jobs import Job, Task
+from study.journal import settle, together
 from study.sampling import make_pruner, make_sampler
 from study.spec import StudySpec
 from study.state import Finished, State, finished_of, has_ended, study_names, task_of, winner
@@ -52,7 +53,8 @@ class Ledger:
         self._open: dict[Task, tuple[Job, optuna.Trial]] = {}
         self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
         existing = set(optuna.get_all_study_names(storage))
-        self._studies = {key: self._open_study(name, name in existing) for key, name in study_names(spec).items()}
+        with together(storage):
+            self._studies = {key: self._open_study(name, name in existing) for key, name in study_names(spec).items()}
         for study in self._studies.values():
             self._read(study)
 
@@ -92,11 +94,12 @@ class Ledger:
         """
         seed = task.seed(self.spec.seed)
         study = self._study_of(task)
-        trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
-        trial.set_user_attr("task", {
-            "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
-            "index": task.index, "seed": seed,
-        })  # fmt: skip
+        with together(self._storage):
+            trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
+            trial.set_user_attr("task", {
+                "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
+                "index": task.index, "seed": seed,
+            })  # fmt: skip
         limit = self.spec.trial_time_limit if task.kind == "search" else None
         job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k, limit)
         self._open[task] = job, trial
@@ -139,9 +142,11 @@ class Ledger:
         job, trial = self._open.pop(task)
         config = job.config.model_dump() if job.config else {}
         outcome = {**config, **outcome, "state": state, "seed": job.seed}
-        trial.set_user_attr("curve", curve)
-        trial.set_user_attr("outcome", outcome)
-        _close(self._study_of(task), trial.number, outcome)
+        with together(self._storage):
+            trial.set_user_attr("curve", curve)
+            trial.set_user_attr("outcome", outcome)
+            _close(self._study_of(task), trial.number, outcome)
+        settle(self._storage)
         self.finished[task] = finished_of(outcome, trial.params)
 
     def abandon_open(self) -> int:

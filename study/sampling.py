@@ -4,10 +4,10 @@ from pathlib import Path
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages import BaseStorage, get_storage
 
 from hasher.errors import UserError
-from study.journal import Journal
+from study.journal import StudyJournal
 from study.spec import PrunerSpec, SamplerSpec
 
 
@@ -39,6 +39,6 @@ def open_storage(url: str) -> BaseStorage:
     if "://" in url:
         return get_storage(url)
     try:
-        return JournalStorage(Journal(Path(url)))
+        return StudyJournal(Path(url))
     except ValueError as error:
         raise UserError(f"{url}: a record of this journal is damaged ({error}), restore it from a copy") from None
