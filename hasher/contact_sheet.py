@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write the picture; it appears whole or not at all."""
     check_path(path)
     content = io.BytesIO()
-    with matplotlib.rc_context({"font.family": "DejaVu Sans"}):
+    with matplotlib.rc_context({"font.family": "DejaVu Sans"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for a character the font lacks
         figure.savefig(content, format=path.suffix.lower().lstrip("."), dpi=DOTS_PER_INCH)
     write_atomically(path, content.getvalue())
