@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from hasher.errors import UserError
@@ -17,7 +18,7 @@ from hasher.images.embedding import Options, Result, embed
 from hasher.images.hub import Columns
 from hasher.images.opening import SourceOptions, load_backbone, open_source
 from hasher.images.progress import EmbeddingProgress
-from hasher.images.sources import ImageSource, Role, select
+from hasher.images.sources import UNLABELLED, ImageSource, Role, Rows, select
 from hasher.images.transformer import POOLINGS
 from hasher.training import resolve_device
 
@@ -46,6 +47,11 @@ def add_parser(subparsers: Any, name: str) -> None:
     parser.add_argument(
         "--split", action="append", default=[], metavar="NAME=ROLE",
         help="use a split as database, queries, unlabelled or none; may be given several times",
+    )  # fmt: skip
+    parser.add_argument(
+        "--group", metavar="REGEX",
+        help="images for whose paths this finds the same text, its (…) groups, show one item and stay on one side of a "
+        "split; exact copies always do",
     )  # fmt: skip
     parser.add_argument("--image-column", metavar="NAME", help="column of the images in a data set of the hub")
     parser.add_argument("--label-column", metavar="NAME", help="column of their labels")
@@ -82,7 +88,7 @@ def run(given: argparse.Namespace) -> int:
     for note in source.notes:
         print(f"{given.source}: {note}")
     rows = select(source, given.classes, given.limit)
-    print(_announcement(source, len(rows), given.backbone, device.type), flush=True)
+    print(_announcement(source, rows, given.backbone, device.type), flush=True)
     backbone = load_backbone(given.backbone, given.backbone_revision, given.pooling, computing)
     progress = EmbeddingProgress(console)
     try:
@@ -107,6 +113,7 @@ def _options(given: argparse.Namespace) -> Options:
         batch_size=given.batch_size,
         workers=given.workers or os.cpu_count() or 1,
         max_pixels=given.max_pixels,
+        item=given.group,
         strict=given.strict,
         restart=given.restart,
     )
@@ -122,11 +129,11 @@ def _roles(given: list[str]) -> dict[str, Role]:
     return roles
 
 
-def _announcement(source: ImageSource, count: int, backbone: str, device: str) -> str:
-    queries = (
-        "no official test split" if source.is_query is None else f"{source.is_query.sum():,} official test queries"
-    )
-    return f"{count:,} images of {len(source.class_names)} classes, {queries}; {backbone} on {device}"
+def _announcement(source: ImageSource, rows: Rows, backbone: str, device: str) -> str:
+    labels = source.labels[rows]
+    count = len(np.unique(labels[labels != UNLABELLED]))
+    queries = "no" if source.is_query is None else f"{source.is_query[rows].sum():,}"
+    return f"{len(rows):,} images of {count} classes, {queries} official test queries; {backbone} on {device}"
 
 
 def _summary(result: Result, out: Path, rate: float) -> str:
@@ -138,10 +145,9 @@ def _summary(result: Result, out: Path, rate: float) -> str:
         lines.append(f"{len(result.skipped)} image(s) skipped, all listed in {out}.skipped.csv:")
         lines += [f"  {path}: {reason}" for path, reason in result.skipped[:NAMED]]
         lines += ["  …"] if len(result.skipped) > NAMED else []
-    if about["images_with_copies"]:
-        lines.append(
-            f"{about['images_with_copies']} images have an exact copy; copies form a group, on one side of a split"
-        )
+    if about["grouped"]:
+        also = "" if about["group"] is None else " or show the same item"
+        lines.append(f"{about['grouped']} images are exact copies{also}, and stay on one side of a split")
     if about["unlabelled_copies_of_queries_left_out"]:
         lines.append(f"{about['unlabelled_copies_of_queries_left_out']} unlabelled copies of test queries left out")
     if about["labelled_copies_of_queries"]:

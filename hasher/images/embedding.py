@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from PIL.Image import Image
 
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.images.backbones import Backbone, Computing
 from hasher.images.decoding import DEFAULT_MAX_PIXELS, Decoder, UnusableImage, without_pillow_limit
+from hasher.images.groups import compiled
 from hasher.images.npz_file import Summary, read_about, write_npz
 from hasher.images.shards import Shard, Shards, first_difference
 from hasher.images.sources import ImageSource, Rows
@@ -43,6 +45,7 @@ class Options:
         batch_size: images computed together.
         workers: threads that read, decode and preprocess.
         max_pixels: most pixels of one decoded image.
+        item: regular expression; images for whose paths it finds the same text show one item (see `named_items`).
         strict: an image that cannot be used is an error.
         restart: forget an unfinished run, and replace a finished file.
     """
@@ -50,6 +53,7 @@ class Options:
     batch_size: int = 64
     workers: int = os.cpu_count() or 1
     max_pixels: int = DEFAULT_MAX_PIXELS
+    item: str | None = None
     strict: bool = False
     restart: bool = False
 
@@ -81,7 +85,7 @@ class Result:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """One image on its way: what the backbone takes with a hash of it, or the problem."""
+    """One image on its way: what the backbone takes and a hash of the picture, or the problem."""
 
     row: int
     ready: Any = None
@@ -110,6 +114,11 @@ def embed(
             and `options.strict`, vectors that are not finite, or fewer than two classes left.
     """
     settings = _settings(source, backbone, computing, options)
+    item = None if options.item is None else compiled(options.item)
+    if item is not None and source.is_query is not None:
+        raise UserError(
+            f"--group {options.item}: {source.about['source']} has an official split, which groups could tear"
+        )
     folder = out.with_name(f"{out.name}.shards")
     size = max(1, SHARD // options.batch_size) * options.batch_size
     shards = Shards(folder, settings, source, rows, size)
@@ -119,7 +128,7 @@ def embed(
         return Result(_same(out, settings, shards.listing), [], is_new=False)
     with shards.opened():
         _make_shards(shards, source, backbone, options, watcher)
-        summary = Summary.of(shards.load(), source)
+        summary = Summary.of(shards.load(), source, item)
         skipped = [(source.path(row), reason) for row, reason in sorted(summary.skipped.items())]
         if options.strict and skipped:
             raise UserError(f"{skipped[0][0]}: {skipped[0][1]}")
@@ -138,19 +147,19 @@ def _settings(source: ImageSource, backbone: Backbone, computing: Computing, opt
         "device": computing.device.type,
         "batch_size": options.batch_size,
         "max_pixels": options.max_pixels,
+        "group": options.item,
         "versions": {name: version(name) for name, module in LIBRARIES.items() if find_spec(module)},
     }
 
 
 def _counts(summary: Summary, source: ImageSource) -> dict[str, Any]:
-    grouped = int((summary.groups() >= 0).sum()) if source.is_query is None else 0
     return {
         "images": len(summary.kept_rows),
         "width": summary.width,
         "skipped": len(summary.skipped),
         "unlabelled_copies_of_queries_left_out": int((~summary.kept).sum()),
         "labelled_copies_of_queries": summary.copies_of_queries(source),
-        "images_with_copies": grouped,
+        "grouped": 0 if summary.groups is None else int((summary.groups >= 0).sum()),
     }
 
 
@@ -209,7 +218,7 @@ def _make_shard(
     return Shard(
         rows=np.array([item.row for item in used], dtype=np.int64),
         features=np.concatenate(features) if features else np.empty((0, 0), dtype=np.float32),
-        digests=np.array([item.digest for item in used], dtype=np.uint64),
+        digests=np.array([item.digest for item in used], dtype=np.int64),
         skipped=skipped,
     )
 
@@ -236,6 +245,7 @@ def _preparer(source: ImageSource, backbone: Backbone, decoder: Decoder) -> Call
     def prepare(row: int) -> _Prepared:
         try:
             with decoder.picture(source.read(int(row))) as picture:
+                digest = _digest(picture)
                 ready = backbone.preprocess(picture)
         except UnusableImage as error:
             return _Prepared(int(row), problem=str(error))
@@ -243,17 +253,14 @@ def _preparer(source: ImageSource, backbone: Backbone, decoder: Decoder) -> Call
             return _Prepared(int(row), problem=f"cannot be read ({error.strerror or error})")
         except Exception as error:  # preprocessing may not take every shape of picture
             return _Prepared(int(row), problem=f"cannot be preprocessed ({type(error).__name__}: {error})")
-        return _Prepared(int(row), ready, _digest(ready))
+        return _Prepared(int(row), ready, digest)
 
     return prepare
 
 
-def _digest(ready: Any) -> int:
-    if isinstance(ready, np.ndarray):
-        content, kind = np.ascontiguousarray(ready).tobytes(), f"{ready.dtype}{ready.shape}"
-    else:
-        content, kind = ready.tobytes(), f"{ready.mode}{ready.size}"
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=kind.encode()[:64]).digest(), "little")
+def _digest(picture: Image) -> int:
+    size = f"{picture.width} × {picture.height}".encode()
+    return int.from_bytes(hashlib.blake2b(picture.tobytes(), digest_size=8, key=size).digest(), "little") >> 1
 
 
 @contextmanager

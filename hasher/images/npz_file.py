@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from hasher.errors import UserError
 from hasher.files import replacing
+from hasher.images.groups import joined, named_items
 from hasher.images.shards import Shard, Shards
 from hasher.images.sources import UNLABELLED, ImageSource, Rows
 
@@ -26,26 +28,31 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """All shards without their vectors: 17 bytes an image.
+    """All shards without their vectors: 25 bytes an image.
 
     Attributes:
         rows: int64 (n,), rows of the source that have a vector.
-        digests: uint64 (n,), equal for images that the backbone cannot tell apart.
+        digests: int64 (n,), equal for images of equal pixels.
         width: values of a vector (d).
         skipped: rows of the source without a vector, with the reason.
-        kept: bool (n,), False for an unlabelled image that the backbone cannot tell from a test query: training on it
-            would be training on the query.
+        kept: bool (n,), False for an unlabelled copy of a test query: training on it is training on the query.
+        groups: int64, one of each kept image, equal for copies and for images of one item; None where the source has an
+            official split, which is not for groups to change.
     """
 
     rows: Rows
-    digests: NDArray[np.uint64]
+    digests: NDArray[np.int64]
     width: int
     skipped: dict[int, str]
     kept: NDArray[np.bool_]
+    groups: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, shards: Iterable[Shard], source: ImageSource) -> Summary:
-        """The summary of all shards. Raises `UserError` where no two classes are left or vectors differ in width."""
+    def of(cls, shards: Iterable[Shard], source: ImageSource, item: re.Pattern[str] | None) -> Summary:
+        """The summary of all shards; `item` finds the name of the item that an image shows in the image's path.
+
+        Raises `UserError` where fewer than two classes are left or vectors differ in width.
+        """
         rows, digests, widths, skipped = [], [], set(), {}
         for shard in shards:
             rows.append(shard.rows)
@@ -67,39 +74,41 @@ class Summary:
         labels = source.labels[all_rows]
         if len(np.unique(labels[labels != UNLABELLED])) < 2:
             raise UserError(f"{where}: images of fewer than two classes can be used, {len(skipped)} cannot")
-        return cls(all_rows, all_digests, widths.pop(), skipped, _kept(all_rows, all_digests, source))
+        kept = _kept(all_rows, all_digests, source)
+        groups = None if source.is_query is not None else _groups(all_rows, all_digests, source, item)
+        return cls(all_rows, all_digests, widths.pop(), skipped, kept, groups)
 
     @property
     def kept_rows(self) -> Rows:
         """Rows of the source that the file holds."""
         return self.rows[self.kept]
 
-    def groups(self) -> NDArray[np.int64]:
-        """int64, one of each kept image: images that the backbone cannot tell apart share a number, others have -1."""
-        _, first, places, sizes = np.unique(
-            self.digests[self.kept], return_index=True, return_inverse=True, return_counts=True
-        )
-        return np.where(sizes > 1, first, -1)[places]
-
     def copies_of_queries(self, source: ImageSource) -> int:
-        """How many images that are no queries the backbone cannot tell from an official one."""
+        """How many images that are no queries are copies of an official one."""
         if source.is_query is None:
             return 0
         is_query, digests = source.is_query[self.kept_rows], self.digests[self.kept]
         return int(np.isin(digests[~is_query], digests[is_query]).sum())
 
 
-def _kept(rows: Rows, digests: NDArray[np.uint64], source: ImageSource) -> NDArray[np.bool_]:
+def _kept(rows: Rows, digests: NDArray[np.int64], source: ImageSource) -> NDArray[np.bool_]:
     if source.is_query is None:
         return np.ones(len(rows), dtype=bool)
     return ~((source.labels[rows] == UNLABELLED) & np.isin(digests, digests[source.is_query[rows]]))
 
 
+def _groups(
+    rows: Rows, digests: NDArray[np.int64], source: ImageSource, item: re.Pattern[str] | None
+) -> NDArray[np.int64]:
+    if item is None:
+        return joined(digests)
+    return joined(digests, named_items((source.path(int(row)) for row in rows), item))
+
+
 def write_npz(path: Path, source: ImageSource, summary: Summary, shards: Shards, about: Mapping[str, Any]) -> None:
     """Write the file that `hasher.data.load_npz` reads, with the JSON text of `about` beside what that needs.
 
-    Where there is no official split, images that the backbone cannot tell apart form a group, so that copies never end
-    up on both sides of one.
+    Groups keep copies, and images of one item, on one side of every split.
     """
     rows = summary.kept_rows
     names = [*source.class_names, ""]
@@ -111,8 +120,8 @@ def write_npz(path: Path, source: ImageSource, summary: Summary, shards: Shards,
         _write_strings(archive, "paths", len(rows), lambda start, stop: [source.path(int(i)) for i in rows[start:stop]])
         if source.is_query is not None and source.is_query[rows].any():
             _write(archive, "is_query", source.is_query[rows])
-        elif source.is_query is None:
-            _write(archive, "groups", summary.groups())
+        if summary.groups is not None:
+            _write(archive, "groups", summary.groups)
         shape = (len(rows), summary.width)
         _write_parts(archive, "features", np.dtype("<f4"), shape, _features(summary, shards), zipfile.ZIP_STORED)
 

@@ -27,13 +27,13 @@ class Shard:
     Attributes:
         rows: int64 (m,), rows of the source that have a vector, ascending.
         features: float32 (m, d); (0, 0) where there are none.
-        digests: uint64 (m,), a hash of what the backbone was given: equal for images that it cannot tell apart.
+        digests: int64 (m,), a hash of the picture, equal for images of equal pixels.
         skipped: rows of the source without a vector, with the reason.
     """
 
     rows: Rows
     features: NDArray[np.float32]
-    digests: NDArray[np.uint64]
+    digests: NDArray[np.int64]
     skipped: dict[int, str]
 
 

@@ -252,7 +252,7 @@ def test_copies_form_groups_and_stay_on_one_side(images, tmp_path):
     with Image.open(images / "b" / "03.png") as image:
         image.save(images / "b" / "05.png", compress_level=0)  # other bytes, the same pixels
     result = embed_folder(images, tmp_path / "e.npz")
-    assert result.about["images_with_copies"] == 6
+    assert result.about["grouped"] == 6
     dataset = load_dataset(str(tmp_path / "e.npz"))
     members = [sorted(dataset.paths[dataset.groups == group]) for group in np.unique(dataset.groups) if group >= 0]
     expected = [["a/00.png", "a/02.png", "b/01.png", "b/37.png"], ["b/03.png", "b/05.png"]]
@@ -260,6 +260,18 @@ def test_copies_form_groups_and_stay_on_one_side(images, tmp_path):
     for seed in range(5):
         split = make_splits(dataset, SplitConfig(seed=seed, test_queries=10)).final
         assert not set(dataset.groups[split.queries]) & set(dataset.groups[split.train]) - {-1}
+
+
+def test_images_of_one_item_form_groups_with_their_copies(images, tmp_path):
+    (images / "b" / "21.png").write_bytes((images / "a" / "12.png").read_bytes())
+    result = embed_folder(images, tmp_path / "e.npz", item=r"(\d)\d\.png$")  # 00 to 09 is one item, …
+    dataset = load_dataset(str(tmp_path / "e.npz"))
+    members = {tuple(sorted(int(path[-6]) for path in dataset.paths[dataset.groups == g])) for g in set(dataset.groups)}
+    assert members == {(0,) * 10, (1,) * 10 + (2,) * 10, (3,) * 10} and result.about["grouped"] == 40
+    with pytest.raises(UserError, match="exists, with another group"):
+        embed_folder(images, tmp_path / "e.npz")
+    with pytest.raises(UserError, match=r"--group \(: not a regular expression"):
+        embed_folder(images, tmp_path / "f.npz", item="(")
 
 
 def test_unlabelled_copies_of_test_queries_are_not_trained_on(images, tmp_path):
@@ -273,6 +285,8 @@ def test_unlabelled_copies_of_test_queries_are_not_trained_on(images, tmp_path):
         (root / "unlabeled" / name.replace("/", "-")).write_bytes((root / name).read_bytes())
     (root / "train" / "b" / "99.png").write_bytes((root / "test" / "b" / "23.png").read_bytes())
     Image.new("RGB", (5, 5), "blue").save(root / "unlabeled" / "own.png")
+    with pytest.raises(UserError, match="has an official split, which groups could tear"):
+        embed_folder(root, tmp_path / "e.npz", item="x")
     result = embed_folder(root, tmp_path / "e.npz")
     assert result.about["unlabelled_copies_of_queries_left_out"] == 2
     assert result.about["labelled_copies_of_queries"] == 1
