@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from study.jobs import Cell, Task, baseline_tasks, cells, replicate_tasks, search_tasks
+from study.run_times import RunTimes
 from study.spec import StudySpec
-from study.state import FinishedRuns, winner
+from study.state import Finished, FinishedRuns, winner
 
 
 @dataclass
@@ -18,24 +19,31 @@ class _CellPlan:
     started: int  #: search trials started or finished
     left: int  #: search trials not finished, running ones included
     running: int = 0
+    winner: Finished | None = None  #: known, where there is one, once nothing is left to search
 
 
 class Plan:
     """Hands out the study's tasks, each once, in an order that keeps every slot busy.
 
     Replicates come first, so that cells are completed as soon as their search is; then search trials of the cell
-    that has had the fewest, at most `parallel_trials` of a cell at a time; baselines fill what is idle. A cell whose
-    search ended without a complete trial has nothing to replicate. `finished` is looked at again at every call.
+    that has had the fewest, at most `parallel_trials` of a cell at a time; baselines fill what is idle. Of equals the
+    slowest comes first, so that the last runs are short and slots fall idle together. A cell whose search ended
+    without a complete trial has nothing to replicate.
     """
 
     def __init__(self, spec: StudySpec, finished: FinishedRuns) -> None:
         self._spec, self._finished = spec, finished
+        self._times = RunTimes()
+        for task, ended in finished.items():
+            self._times.add(task, ended.seconds)
         self._cells: dict[Cell, _CellPlan] = {}
         for cell in cells(spec):
             search = self._todo(search_tasks(spec, cell))
             started = spec.trials_of(cell.filter) - len(search)
             replicates = self._todo(replicate_tasks(spec, cell))
             self._cells[cell] = _CellPlan(cell, search, replicates, started, len(search))
+            if not search:
+                self._end_search(self._cells[cell])
         self._baselines = self._todo(baseline_tasks(spec))
 
     def _todo(self, tasks: Iterable[Task]) -> list[Task]:
@@ -44,14 +52,12 @@ class Plan:
 
     def next_task(self) -> Task | None:
         """The next task to start; None where all that is left waits for running ones, or nothing is left."""
-        for plan in self._cells.values():
-            if plan.replicates and plan.left == 0:
-                if winner(self._spec, self._finished, plan.cell) is not None:
-                    return plan.replicates.pop()
-                plan.replicates.clear()
+        searched = [plan for plan in self._cells.values() if plan.replicates and plan.winner is not None]
+        if searched:
+            return max(searched, key=lambda plan: plan.winner.seconds if plan.winner else 0.0).replicates.pop()
         ready = [plan for plan in self._cells.values() if plan.search and plan.running < self._spec.parallel_trials]
         if ready:
-            chosen = min(ready, key=lambda plan: plan.started)
+            chosen = min(ready, key=lambda plan: (plan.started, -(self._times.expected(plan.search[-1]) or 0.0)))
             chosen.started += 1
             chosen.running += 1
             return chosen.search.pop()
@@ -59,17 +65,20 @@ class Plan:
 
     def ended(self, task: Task) -> None:
         """A task that was handed out is now among the finished."""
+        self._times.add(task, self._finished[task].seconds)
         if task.kind == "search":
-            self._cells[task.cell].running -= 1
-            self._cells[task.cell].left -= 1
+            plan = self._cells[task.cell]
+            plan.running -= 1
+            plan.left -= 1
+            if plan.left == 0:
+                self._end_search(plan)
+
+    def _end_search(self, plan: _CellPlan) -> None:
+        plan.winner = winner(self._spec, self._finished, plan.cell)
+        if plan.winner is None:
+            plan.replicates.clear()
 
     @property
     def exhausted(self) -> bool:
         """Whether every task has been handed out (or can never be)."""
-        return not self._baselines and all(
-            not plan.search and (not plan.replicates or (plan.left == 0 and self._hopeless(plan)))
-            for plan in self._cells.values()
-        )
-
-    def _hopeless(self, plan: _CellPlan) -> bool:
-        return winner(self._spec, self._finished, plan.cell) is None
+        return not self._baselines and not any(plan.search or plan.replicates for plan in self._cells.values())

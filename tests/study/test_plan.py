@@ -103,3 +103,17 @@ def test_the_time_left_comes_from_runs_of_the_same_kind(tiny: StudySpec) -> None
     finished[Task("baseline", Cell("blobs", "itq", 8), 0)] = Finished("complete", 0.5, seconds=1.0)
     searches, replicates, baselines = 11, 6, 5
     assert standing(tiny, finished).seconds_left == pytest.approx(3.0 * searches + 2.0 * replicates + 1.0 * baselines)
+
+
+def test_of_equals_the_slowest_starts_first_and_the_last_replicates_are_short(tiny: StudySpec) -> None:
+    seconds = {"none": 1.0, "gcn": 9.0, "chebyshev": 4.0}
+    finished: dict[Task, Finished] = {}
+    plan, started = Plan(tiny, finished), []
+    while (task := plan.next_task()) is not None:
+        started.append(task)
+        finished[task] = Finished("complete", 0.5, 1, seconds=seconds.get(task.cell.filter, 0.1))
+        plan.ended(task)
+    second = [task.cell.filter for task in started if task.kind == "search" and task.index == 1]
+    assert second == ["gcn", "chebyshev", "none"]
+    replicates = [task.cell.filter for task in started if task.kind == "replicate"]
+    assert replicates == ["gcn"] * 2 + ["chebyshev"] * 2 + ["none"] * 2
