@@ -18,6 +18,8 @@ from study.state import FinishedRuns, winner
 
 #: Seconds between two updates: of the live grid, and of the plain line where there is no terminal.
 LIVE_EVERY, LINE_EVERY = 0.5, 20.0
+#: Most of the driver's time that showing may take; a study of 10,000 runs is shown less often.
+SHARE = 0.02
 
 
 class Progress:
@@ -47,11 +49,11 @@ class Progress:
         if now < self._next or self._console.quiet:
             return
         if self._live is not None:
-            self._next = now + LIVE_EVERY
             self._live.update(self._grid(), refresh=True)
         else:
-            self._next = now + LINE_EVERY
             self._console.print(self._line(), highlight=False)
+        every = LINE_EVERY if self._live is None else LIVE_EVERY
+        self._next = now + max(every, (time.monotonic() - now) / SHARE)
 
     def _line(self) -> str:
         now = standing(self._spec, self._finished)
