@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,7 +93,8 @@ class Tracker(tune.Callback):
         shown.local_path = str(self._folder / str(shown))
         shown.init_local_path()
         shown = self._shown.setdefault(trial.trial_id, shown)  # a retry goes on with the one it had
-        self._each(lambda logger: logger.log_trial_start(shown))
+        with _hidden("WANDB_API_KEY"):
+            self._each(lambda logger: logger.log_trial_start(shown))
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         shown, step = self._shown[trial.trial_id], result["step"]
@@ -154,10 +156,10 @@ def _make_loggers(options: TrackingOptions, study: str) -> dict[str, LoggerCallb
     if options.mlflow is not None:
         _require("--mlflow", "mlflow", "mlflow-skinny")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         from ray.air.integrations.mlflow import MLflowLoggerCallback
 
         loggers["--mlflow"] = MLflowLoggerCallback(tracking_uri=options.mlflow, experiment_name=study)
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # after MLflow has set its own, as it is imported
     if options.wandb:
         _require("--wandb", "wandb", "wandb")
         from ray.air.integrations.wandb import WandbLoggerCallback
@@ -170,6 +172,20 @@ def _make_loggers(options: TrackingOptions, study: str) -> dict[str, LoggerCallb
         except Exception as error:
             raise UserError(f"{name}: {_in_one_line(error, options)}") from None
     return loggers
+
+
+@contextmanager
+def _hidden(variable: str) -> Iterator[None]:
+    """Keep a secret from Ray's W&B logger, which would hand it to its actors where process lists and logs show it.
+
+    They need no telling: actors of a Ray that we started have our environment, others what `wandb login` keeps.
+    """
+    secret = os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        if secret is not None:
+            os.environ[variable] = secret
 
 
 def _require(option: str, module: str, package: str) -> None:
