@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ray import tune
+from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -70,3 +71,33 @@ class Collector(_NotRestored, tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._refresh()
+
+
+class LastCheckpoints(_NotRestored, tune.Callback):
+    """Keeps the last checkpoint of every running trial, and no other.
+
+    Tune can do that by itself (`num_to_keep`), but then writes a snapshot of all trials so far after each checkpoint:
+    work that grows with the square of the study.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Checkpoint] = {}
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Checkpoint, **info: Any
+    ) -> None:
+        before = self._kept.get(trial.trial_id)
+        if before is not None and before.path != checkpoint.path:
+            self._drop(trial)
+        self._kept[trial.trial_id] = checkpoint
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._drop(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._drop(trial)
+
+    def _drop(self, trial: Trial) -> None:
+        checkpoint = self._kept.pop(trial.trial_id, None)
+        if checkpoint is not None:
+            checkpoint.filesystem.delete_dir(checkpoint.path)

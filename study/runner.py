@@ -20,7 +20,7 @@ from rich.console import Console
 from hasher.data import check_leaks, load_dataset, make_splits
 from study.budget import Budget, Deadline, DeviceHours
 from study.cluster import connect, environment, slots
-from study.execution import CellSearcher, Collector, OptunaPruning
+from study.execution import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.export import export
 from study.journal import mend
 from study.ledger import Ledger
@@ -137,9 +137,9 @@ def _execute(
                 name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
                 storage_path=str(run.ray.resolve()),
                 stop=budget.deadline,
-                callbacks=[*trackers, Collector(recorder, progress.refresh)],
+                callbacks=[*trackers, Collector(recorder, progress.refresh), LastCheckpoints()],
                 failure_config=FailureConfig(max_failures=RETRIES),
-                checkpoint_config=CheckpointConfig(num_to_keep=1, checkpoint_frequency=spec.checkpoint_every),
+                checkpoint_config=CheckpointConfig(checkpoint_frequency=spec.checkpoint_every),
                 verbose=0,
             ),
         )

@@ -1,0 +1,55 @@
+"""What checkpoints of running trials cost a study: files of those that run, and no snapshot of all that ever ran."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.tune import Checkpoint
+from ray.tune.execution.tune_controller import TuneController
+
+from study.execution import LastCheckpoints
+from study.jobs import all_tasks
+from study.spec import StudySpec
+from tests.study.conftest import run_tiny
+
+
+def test_only_the_last_checkpoint_of_a_running_trial_is_kept(tmp_path: Path) -> None:
+    def save(number: int) -> Checkpoint:
+        (tmp_path / str(number)).mkdir()
+        return Checkpoint.from_directory(str(tmp_path / str(number)))
+
+    first, second = (SimpleNamespace(trial_id=name) for name in "ab")
+    callback = LastCheckpoints()
+    for trial, number in ((first, 1), (second, 2), (first, 3)):
+        callback.on_checkpoint(0, [], trial, save(number))  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
+    callback.on_checkpoint(0, [], first, Checkpoint.from_directory(str(tmp_path / "3")))  # type: ignore[arg-type]
+    assert (tmp_path / "3").exists()  # written again in its place, after a worker was lost
+    callback.on_trial_complete(0, [], first)  # type: ignore[arg-type]
+    callback.on_trial_error(0, [], second)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_checkpoints_force_no_snapshots_of_the_experiment(
+    tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots, saved = [], []
+    save, took = TuneController.save_to_dir, LastCheckpoints.on_checkpoint
+
+    def note_snapshot(self: Any) -> None:
+        snapshots.append(1)
+        save(self)
+
+    def note_checkpoint(self: Any, **info: Any) -> None:
+        took(self, **info)
+        saved.append(info["checkpoint"].path)
+        running = {path.parent for path in Path(tmp_path).rglob("checkpoint_*")}
+        assert len(running) <= 2 and len(list(Path(tmp_path).rglob("checkpoint_*"))) == len(running)
+
+    monkeypatch.setattr(TuneController, "save_to_dir", note_snapshot)
+    monkeypatch.setattr(LastCheckpoints, "on_checkpoint", note_checkpoint)
+    spec = tiny.model_copy(update={"checkpoint_every": 1, "filters": ["gcn"], "trials": 2})
+    result = run_tiny(spec, tmp_path)
+    assert result.standing.done == len(all_tasks(spec)) and len(saved) > 2
+    assert len(snapshots) <= 2  # when Tune begins and when it ends
