@@ -32,8 +32,9 @@ class Progress:
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Keep a live grid on a terminal; elsewhere `refresh` prints a line now and then."""
-        if not self._console.is_terminal:
+        """Keep a live grid on a terminal; elsewhere, and on one that cannot move its cursor, `refresh` prints a line now
+        and then."""
+        if not self._console.is_terminal or self._console.is_dumb_terminal:
             yield
             return
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
@@ -51,7 +52,7 @@ class Progress:
         if self._live is not None:
             self._live.update(self._grid(), refresh=True)
         else:
-            self._console.print(self._line(), highlight=False)
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
         every = LINE_EVERY if self._live is None else LIVE_EVERY
         self._next = now + max(every, (time.monotonic() - now) / SHARE)
 
@@ -70,7 +71,7 @@ class Progress:
             for name in self._spec.filters:
                 table.add_row(name, *(self._entry(Cell(dataset.name, name, bits)) for bits in self._spec.bits))
             tables.append(table)
-        return Group(*tables, Text(self._line()))
+        return Group(Text(self._line()), *tables)  # a small terminal shows the first lines only
 
     def _entry(self, cell: Cell) -> str:
         best = winner(self._spec, self._finished, cell)
