@@ -32,8 +32,7 @@ class Progress:
 
     @contextmanager
     def showing(self) -> Iterator[None]:
-        """Keep a live grid on a terminal; elsewhere, and on one that cannot move its cursor, `refresh` prints a line now
-        and then."""
+        """Keep a live grid on a terminal that can have one; elsewhere `refresh` prints a line now and then."""
         if not self._console.is_terminal or self._console.is_dumb_terminal:
             yield
             return
