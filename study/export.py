@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -25,10 +26,10 @@ def export(ledger: Ledger, run: RunDirectory) -> pd.DataFrame:
     """Write both files from the ledger, whole or not at all; returns the records."""
     runs = list(ledger.runs())
     records = pd.DataFrame([_record(one) for one in runs], columns=RECORD_COLUMNS)
-    curves = [_curve(one) for one in runs if one.curve]
+    epochs = [epoch for one in runs for epoch in _epochs(one)]
     write_atomically(run.records, records.to_csv(index=False))
-    if curves:
-        write_atomically(run.curves, pd.concat(curves).to_csv(index=False))
+    if epochs:
+        write_atomically(run.curves, pd.DataFrame(epochs).to_csv(index=False))
     return records
 
 
@@ -42,5 +43,7 @@ def _record(run: Run) -> dict[str, Any]:
     return {**run.outcome, **_identity(run)}
 
 
-def _curve(run: Run) -> pd.DataFrame:
-    return pd.DataFrame({**_identity(run), **run.curve})
+def _epochs(run: Run) -> Iterator[dict[str, Any]]:
+    identity = _identity(run)
+    for values in zip(*run.curve.values(), strict=True):
+        yield {**identity, **dict(zip(run.curve, values, strict=True))}
