@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayActorError
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from hasher.errors import UserError
 from study.budget import DeviceHours
 from study.recorder import Recorder
 
@@ -24,23 +28,28 @@ class _NotRestored:
 
 
 class CellSearcher(_NotRestored, Searcher):
-    """Hands out the next job of any cell, as long as the `cap` allows."""
+    """Hands out the next job of any cell, as long as a slot is free and the `cap` allows."""
 
-    def __init__(self, recorder: Recorder, cap: DeviceHours | None) -> None:
+    def __init__(self, recorder: Recorder, slots: Callable[[], int], cap: DeviceHours | None) -> None:
         super().__init__()
-        self._recorder, self._cap = recorder, cap
+        self._recorder, self._slots, self._cap = recorder, slots, cap
 
     def suggest(self, trial_id: str) -> Any:
-        if self._recorder.plan.exhausted:
-            return Searcher.FINISHED
         running = self._recorder.running()
+        if self._recorder.plan.exhausted or self._recorder.trouble is not None:
+            return None if running else Searcher.FINISHED  # one of them may lose its worker and be put back
+        if len(running) >= self._slots():
+            return None
         if self._cap is not None and self._cap.are_spent(running):
             return None if running else Searcher.FINISHED  # a run may take less than was expected of it
         job = self._recorder.start(trial_id)
         return None if job is None else {"job": job}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        self._recorder.end(trial_id)
+        try:
+            self._recorder.end(trial_id)
+        except Exception as error:  # Tune would take it for a failure of the trial
+            self._recorder.trouble = error
 
     def save(self, checkpoint_path: str) -> None: ...
 
@@ -48,7 +57,7 @@ class CellSearcher(_NotRestored, Searcher):
 
 
 class OptunaPruning(_NotRestored, FIFOScheduler):
-    """Stops a trial where the pruner of its cell's Optuna study says so."""
+    """Stops a trial where the pruner of its cell's Optuna study says so; decides how often a lost one starts again."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
@@ -58,9 +67,33 @@ class OptunaPruning(_NotRestored, FIFOScheduler):
         stop = self._recorder.should_stop(trial.trial_id, result["step"])
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
 
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        retries = self._recorder.lost(trial.trial_id)
+        trial.max_failures = trial.num_failures + retries
+        if retries < 0:
+            raised = _raised(trial)
+            if raised is None:
+                self._recorder.give_up(trial.trial_id)
+            else:
+                self._recorder.trouble = UserError(f"workers cannot go on: {raised}")
+
+
+def _raised(trial: Trial) -> str | None:
+    """What a trial's worker raised outside of its steps, such as a checkpoint that cannot be written; None where it
+    died. The steps of a run answer for themselves."""
+    if trial.pickled_error_file is None:
+        return None
+    error = pickle.loads(Path(trial.pickled_error_file).read_bytes())  # written by Tune, in this process
+    if isinstance(error, RayActorError) and not error.actor_init_failed:
+        return None
+    return str(error).strip().splitlines()[-1].strip()  # behind the traces of all that it has passed through
+
 
 class Collector(_NotRestored, tune.Callback):
-    """Passes every step to the recorder, and now and then lets `refresh` show where the study stands."""
+    """Passes every step to the recorder, and now and then lets `refresh` show where the study stands.
+
+    Stops the study where the recorder is in trouble.
+    """
 
     def __init__(self, recorder: Recorder, refresh: Callable[[], None]) -> None:
         self._recorder, self._refresh = recorder, refresh
@@ -70,6 +103,8 @@ class Collector(_NotRestored, tune.Callback):
         self._recorder.collect(trial.trial_id, result.pop("step"))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        if self._recorder.trouble is not None:
+            raise self._recorder.trouble
         self._refresh()
 
 

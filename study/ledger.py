@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -38,6 +38,15 @@ class Run:
     curve: dict[str, list[float | None]]
 
 
+@dataclass
+class _Open:
+    """A run under way. `decisions` are the pruner's, by epoch: whether to stop."""
+
+    job: Job
+    trial: optuna.Trial
+    decisions: dict[int, bool] = field(default_factory=dict)
+
+
 class Ledger:
     """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
 
@@ -50,7 +59,7 @@ class Ledger:
         self.spec = spec
         self.finished: dict[Task, Finished] = {}
         self._storage = storage
-        self._open: dict[Task, tuple[Job, optuna.Trial]] = {}
+        self._open: dict[Task, _Open] = {}
         self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
         existing = set(optuna.get_all_study_names(storage))
         with together(storage):
@@ -102,7 +111,7 @@ class Ledger:
             })  # fmt: skip
         limit = self.spec.trial_time_limit if task.kind == "search" else None
         job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k, limit)
-        self._open[task] = job, trial
+        self._open[task] = _Open(job, trial)
         return job
 
     def _configure(self, task: Task, sampled: dict[str, Any]) -> HasherConfig | None:
@@ -132,14 +141,20 @@ class Ledger:
         return study.ask(space)
 
     def report(self, task: Task, epoch: int, score: float) -> bool:
-        """Store an intermediate score of a search trial; True where the cell's pruner says to stop it."""
-        trial = self._open[task][1]
-        trial.report(score, epoch)
-        return trial.should_prune()
+        """Store an intermediate score of a search trial; True where the cell's pruner says to stop it.
+
+        A run that lost its worker repeats epochs: their scores are the same, and so is what was decided on them.
+        """
+        run = self._open[task]
+        if epoch not in run.decisions:
+            run.trial.report(score, epoch)
+            run.decisions[epoch] = run.trial.should_prune()
+        return run.decisions[epoch]
 
     def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
         """Close the run. `outcome` must hold what JSON can; its `map` is the run's score."""
-        job, trial = self._open.pop(task)
+        run = self._open.pop(task)
+        job, trial = run.job, run.trial
         config = job.config.model_dump() if job.config else {}
         outcome = {**config, **outcome, "state": state, "seed": job.seed}
         with together(self._storage):
@@ -151,12 +166,16 @@ class Ledger:
 
     def abandon_open(self) -> int:
         """Close the runs still open, to be redone later; returns how many there were."""
-        abandoned = len(self._open)
-        while self._open:
-            task, (_, trial) = self._open.popitem()
-            _close(self._study_of(task), trial.number, None)
-            self._interrupted[task] = trial.params
-        return abandoned
+        abandoned = list(self._open)
+        for task in abandoned:
+            self.abandon(task)
+        return len(abandoned)
+
+    def abandon(self, task: Task) -> None:
+        """Close an open run that is to be redone, with the configuration it has."""
+        trial = self._open.pop(task).trial
+        _close(self._study_of(task), trial.number, None)
+        self._interrupted[task] = trial.params
 
     def runs(self) -> Iterator[Run]:
         """Every finished run: searches cell by cell, then replicates and baselines, in the order of the spec."""

@@ -78,6 +78,19 @@ class Plan:
         if plan.winner is None:
             plan.replicates.clear()
 
+    def put_back(self, task: Task) -> None:
+        """A task that was handed out came to no end, and is the next of its kind to be handed out again."""
+        if task.kind == "baseline":
+            self._baselines.append(task)
+            return
+        plan = self._cells[task.cell]
+        if task.kind == "replicate":
+            plan.replicates.append(task)
+        else:
+            plan.search.append(task)
+            plan.started -= 1
+            plan.running -= 1
+
     @property
     def exhausted(self) -> bool:
         """Whether every task has been handed out (or can never be)."""

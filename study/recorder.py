@@ -12,6 +12,7 @@ import numpy as np
 from hasher.files import write_atomically
 from study.jobs import Job, Task
 from study.ledger import Ledger
+from study.losses import Losses
 from study.plan import Plan
 from study.run_directory import RunDirectory
 from study.state import State
@@ -30,12 +31,17 @@ class _Running:
 class Recorder:
     """Follows the runs in flight, each under the id its executor gave it.
 
-    Files of a run are written before its end is recorded: a run that counts as finished has its files.
+    Files of a run are written before its end is recorded: a run that counts as finished has its files. `trouble` is
+    what keeps the whole study from going on.
     """
 
-    def __init__(self, ledger: Ledger, plan: Plan, run: RunDirectory, driver_facts: dict[str, Any]) -> None:
+    def __init__(
+        self, ledger: Ledger, plan: Plan, run: RunDirectory, losses: Losses, driver_facts: dict[str, Any]
+    ) -> None:
         self.ledger = ledger
         self.plan = plan
+        self.trouble: Exception | None = None
+        self._losses = losses
         self._run = run
         self._driver_facts = driver_facts
         self._running: dict[str, _Running] = {}
@@ -46,6 +52,7 @@ class Recorder:
         if task is None:
             return None
         job = self.ledger.begin(task)
+        self._losses.began(task)
         self._running[run_id] = _Running(job)
         return job
 
@@ -80,16 +87,30 @@ class Recorder:
         if step.model is not None:
             write_atomically(self._run.model(task.cell), step.model)
 
+    def lost(self, run_id: str) -> int:
+        """The worker of a run was lost. Returns how often that may happen again; below 0, it was once too often."""
+        running = self._running[run_id]
+        running.state = None
+        return self._losses.retries_left(running.job.task)
+
+    def give_up(self, run_id: str) -> None:
+        """A run that has lost its worker once too often has failed."""
+        running = self._running[run_id]
+        running.state = "failed"
+        running.outcome["error"] = "the worker was lost, and so were those of its retries"
+
     def end(self, run_id: str) -> None:
-        """Record the end of a run; one that did not say how it ended has lost its worker too often."""
+        """Record the end of a run; one that came to none goes back to the plan, to be redone."""
         running = self._running.pop(run_id)
-        state, outcome = running.state, running.outcome
-        if state is None:
-            state, outcome = "failed", {**outcome, "error": "the worker was lost, and so were those of its retries"}
         task = running.job.task
-        outcome = {key: _finite(value) for key, value in {**outcome, **self._driver_facts}.items()}
-        self.ledger.finish(task, state, outcome, _columns(running.epochs))
+        if running.state is None:
+            self.ledger.abandon(task)
+            self.plan.put_back(task)
+            return
+        outcome = {key: _finite(value) for key, value in {**running.outcome, **self._driver_facts}.items()}
+        self.ledger.finish(task, running.state, outcome, _columns(running.epochs))
         self.plan.ended(task)
+        self._losses.ended(task)
 
 
 def _columns(epochs: dict[int, dict[str, float]]) -> dict[str, list[float | None]]:

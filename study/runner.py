@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 import time
@@ -18,12 +19,14 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tun
 from rich.console import Console
 
 from hasher.data import check_leaks, load_dataset, make_splits
+from hasher.errors import UserError
 from study.budget import Budget, Deadline, DeviceHours
-from study.cluster import connect, environment, slots
+from study.cluster import Nodes, connect, environment
 from study.execution import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.export import export
 from study.journal import mend
 from study.ledger import Ledger
+from study.losses import RETRIES, Losses
 from study.plan import Plan
 from study.progress import Progress
 from study.provenance import git_commit
@@ -36,8 +39,8 @@ from study.tracking import Tracker, TrackingOptions
 from study.trial import HasherTrainable, Resources
 from study.work import StudyData
 
-#: Times a trial is started again after its worker was lost.
-RETRIES = 3
+#: Errors of a file system that is full or takes no more writes.
+_REFUSED = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ESTALE}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def run_study(
     run = RunDirectory(options.runs_dir / spec.name)
     trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []
     data = load_data(spec, options.data_dir)
-    with run.locked():
+    with run.locked(), _full_disks_explained(run):
         run.freeze(spec, options.storage)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
@@ -112,13 +115,14 @@ def _execute(
     spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: RunDirectory,
     ledger: Ledger, data: dict[str, StudyData], budget: Budget, trackers: list[Tracker],
 ) -> None:  # fmt: skip
-    recorder = Recorder(
-        ledger, Plan(spec, ledger.finished), run, {"commit": git_commit(Path(__file__).resolve().parents[1])}
-    )
+    resources = options.resources
     with connect(options.address), _tune_settings():
-        count = slots(options.resources, options.max_concurrent)
-        progress = Progress(spec, ledger.finished, count, console)
-        resources = options.resources
+        nodes = Nodes(resources, options.max_concurrent)
+        if options.address is None or options.max_concurrent is None:  # otherwise nodes may be on their way
+            nodes.check()
+        progress = Progress(spec, ledger.finished, nodes.slots() or 1, console)
+        facts = {"commit": git_commit(Path(__file__).resolve().parents[1])}
+        recorder = Recorder(ledger, Plan(spec, ledger.finished), run, Losses(nodes.dead), facts)
         placed = tune.with_resources(
             tune.with_parameters(trainable, data=data, resources=resources),
             {"cpu": resources.cpus, "gpu": resources.gpus},
@@ -126,10 +130,9 @@ def _execute(
         tuner = Tuner(
             placed,
             tune_config=TuneConfig(
-                search_alg=CellSearcher(recorder, budget.cap),
+                search_alg=CellSearcher(recorder, nodes.slots, budget.cap),
                 scheduler=OptunaPruning(recorder),
                 num_samples=-1,
-                max_concurrent_trials=count,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
@@ -143,16 +146,37 @@ def _execute(
                 verbose=0,
             ),
         )
-        with progress.showing():
+        with nodes.requested(), progress.showing():
             tuner.fit()
     shutil.rmtree(run.ray, ignore_errors=True)
 
 
 @contextmanager
+def _full_disks_explained(run: RunDirectory) -> Iterator[None]:
+    """Say in a line that the run directory cannot be written, also where Tune has wrapped the error in its own."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not (isinstance(cause, OSError) and cause.errno in _REFUSED):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(error, UserError) or cause is None:
+            raise
+        raise UserError(
+            f"{run.path}: cannot be written ({cause}); what has ended is recorded, and once this is mended the same "
+            "command goes on"
+        ) from error
+
+
+@contextmanager
 def _tune_settings() -> Iterator[None]:
     """Tune's loggers write three files a trial that nothing here reads, its snapshots of the experiment would only
-    serve `Tuner.restore`, and `verbose=0` keeps its newer console output from nothing."""
-    ours = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0"}
+    serve `Tuner.restore`, `verbose=0` keeps its newer console output from nothing, and how many trials wait for a
+    worker is the searcher's to decide: no more than there are slots."""
+    ours = {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
+    }  # fmt: skip
     logger = logging.getLogger("ray.tune")
     level = logger.level
     logger.setLevel(logging.ERROR)
