@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import math
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,8 @@ from study.work import StudyData
 #: Mini-batches timed of every configuration, configurations timed of every filter, and seconds after which a filter
 #: has had enough of them.
 BATCHES, CONFIGURATIONS, ENOUGH = 4, 4, 2.0
+#: Searches that are simulated to tell how many trials are pruned.
+REPEATS = 100
 
 
 def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> RunTimes:
@@ -43,7 +47,7 @@ def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> Run
             per_item = _training_seconds(_configurations(spec, filter_name, bits), data)
             epoch, final = (per_item * len(split.train) for split in (data.splits.search, data.splits.final))
             cell = Cell(name, filter_name, bits)
-            times.add(Task("search", cell, 0), expected_share(spec) * spec.epochs * (epoch + validate))
+            times.add(Task("search", cell, 0), expected_share(spec, filter_name) * spec.epochs * (epoch + validate))
             times.add(Task("replicate", cell, 0), spec.epochs * final + test)
     for task in baseline_tasks(spec):
         if task.cell.dataset == name:
@@ -51,16 +55,32 @@ def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> Run
     return times
 
 
-def expected_share(spec: StudySpec) -> float:
-    """The part of its epochs that a search trial runs for: with the median pruner, half of the trials that can be
-    pruned are taken to be so at the first report where they can; with others, which stop fewer or later, none."""
+def expected_share(spec: StudySpec, filter_name: str) -> float:
+    """The part of its epochs that a search trial of a filter runs for, on average over its cell.
+
+    The median pruner is taken to decide at the first report where it can, among trials of which none is expected to be
+    better than another. Other pruners, which stop fewer trials or later, are taken to stop none.
+    """
     if spec.pruner.name != "median":
         return 1.0
     first = spec.report_every * max(1, math.ceil(spec.pruner.warmup_epochs / spec.report_every))
-    saved = max(0.0, 1 - first / spec.epochs) / 2
-    trials = [spec.trials_of(name) for name in spec.filters]
-    prunable = sum(max(0, count - spec.pruner.startup_trials) for count in trials)
-    return 1 - saved * prunable / sum(trials)
+    pruned = pruned_by_median(spec.trials_of(filter_name), max(1, spec.pruner.startup_trials))
+    return 1 - pruned * max(0.0, 1 - first / spec.epochs)
+
+
+def pruned_by_median(trials: int, startup: int) -> float:
+    """The part of a cell's trials that are worse than the median of the complete ones before them, after the first
+    `startup`, if their scores are random."""
+    rng, pruned = random.Random(0), 0
+    for _ in range(REPEATS):
+        complete: list[float] = []
+        for trial in range(trials):
+            score = rng.random()
+            if trial >= startup and score < (complete[(len(complete) - 1) // 2] + complete[len(complete) // 2]) / 2:
+                pruned += 1
+            else:
+                bisect.insort(complete, score)
+    return pruned / (REPEATS * trials)
 
 
 def _configurations(spec: StudySpec, filter_name: str, bits: int) -> list[HasherConfig]:
