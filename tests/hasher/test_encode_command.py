@@ -219,3 +219,16 @@ def test_only_files_of_codes_pass_for_such(tmp_path: Path) -> None:
     (tmp_path / "junk.npz").write_bytes(b"junk")
     for source in ("data.npz", "junk.npz", "none.npz", "", "digits"):
         assert not is_codes_file(str(tmp_path / source) if source.endswith("npz") else source)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("writable", [True, False])
+def test_vectors_are_left_as_they_are_whatever_their_memory(
+    make_hasher: MakeHasher, features: np.ndarray, order: Any, writable: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    given = np.array(features, order=order)
+    given.flags.writeable = writable
+    codes = encode(make_hasher().model.encoder, given)
+    np.testing.assert_array_equal(codes, expected_codes(make_hasher(), features))
+    np.testing.assert_array_equal(given, features)
+    assert not recwarn.list
