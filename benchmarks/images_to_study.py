@@ -41,38 +41,20 @@ class Collection:
 
     folder: Path
     package: str
-    options: tuple[str, ...]
+    options: str
 
 
 COLLECTIONS = {
     "stamps": Collection(
         Path("/usr/share/tuxpaint/stamps"),
         "tuxpaint-stamps-default",
-        (
-            "--classes",
-            *["animals", "clothes", "food", "hobbies", "household", "plants", "seasonal", "space", "town", "vehicles"],
-            "--group",
-            r"(.*?)(?:_mirror)?\.png$",
-        ),
+        "--classes animals clothes food hobbies household plants seasonal space town vehicles "
+        r"--group '(.*?)(?:_mirror)?\.png$'",
     ),
     "clipart": Collection(
         Path("/usr/share/openclipart/png"),
         "openclipart-png",
-        (
-            "--classes",
-            *[
-                "animals",
-                "buildings",
-                "electronics",
-                "food",
-                "geography",
-                "office",
-                "people",
-                "plants",
-                "tools",
-                "transportation",
-            ],
-        ),
+        "--classes animals buildings electronics food geography office people plants tools transportation",
     ),
 }
 
@@ -93,7 +75,7 @@ def study(name: str, collection: Collection) -> None:
         sys.exit(f"error: {collection.folder} is not there; install it with `apt-get install {collection.package}`")
     for suffix, backbone in BACKBONES.items():
         out = f"data/{name}{suffix}.npz"
-        source = (str(collection.folder), *collection.options)
+        source = [str(collection.folder), *shlex.split(collection.options)]
         run("-m", "hasher", "embed", *source, "--backbone", backbone, "--out", out)
     print(near_copies(name))
     run("run_study.py", f"search_spaces/{name}.yaml")

@@ -79,6 +79,7 @@ def run(given: argparse.Namespace) -> int:
     device = resolve_device(given.device)
     precision = given.precision if given.precision != "auto" else "float16" if device.type == "cuda" else "float32"
     computing = Computing(device, precision)
+    print(f"opening {given.source} and {given.backbone}", flush=True)  # a hub may keep us waiting
     source = open_source(
         given.source,
         SourceOptions(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.errors import UserError
+from hasher.images.quiet import errors_only
 from hasher.images.sources import UNLABELLED, ImageSource, Role, chosen_roles, default_roles
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def open_hub(wanted: HubDataset, columns: Columns, given: Mapping[str, Role]) ->
     """
     datasets = _library()
     try:
-        loaded = datasets.load_dataset(wanted.id, wanted.config, revision=wanted.revision)
+        with errors_only():
+            loaded = datasets.load_dataset(wanted.id, wanted.config, revision=wanted.revision)
     except Exception as error:  # the library passes on whatever its network, cache and file parsers raise
         raise UserError(_not_had(wanted.id, error)) from None
     about = {

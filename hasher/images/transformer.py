@@ -15,6 +15,7 @@ from PIL.Image import new as new_image
 
 from hasher.errors import UserError
 from hasher.images.backbones import DEFAULT_BACKBONE, Backbone, Computing, stacked
+from hasher.images.quiet import errors_only
 
 #: Commits of models that are pinned unless the user names another.
 REVISIONS = {DEFAULT_BACKBONE: "b4569560a39a0f1af58e3ddaf17facf20ab919b0"}
@@ -87,7 +88,8 @@ def _model(name: str, revision: str | None) -> tuple[torch.nn.Module, set[str]]:
     """The part of the model for images, and its weights that the checkpoint lacks."""
     transformers = _library()
     try:
-        model, report = transformers.AutoModel.from_pretrained(name, revision=revision, output_loading_info=True)
+        with errors_only():  # missing weights are our own business, see `_refuse_untrained`
+            model, report = transformers.AutoModel.from_pretrained(name, revision=revision, output_loading_info=True)
     except Exception as error:  # the library passes on whatever its network, cache and file parsers raise
         raise UserError(_not_had(name, error)) from None
     model = getattr(model, "vision_model", model)
@@ -99,8 +101,10 @@ def _model(name: str, revision: str | None) -> tuple[torch.nn.Module, set[str]]:
 
 
 def _processor(name: str, revision: str | None) -> Any:
+    transformers = _library()
     try:
-        return _library().AutoImageProcessor.from_pretrained(name, revision=revision, use_fast=False)
+        with errors_only():
+            return transformers.AutoImageProcessor.from_pretrained(name, revision=revision, backend="pil")
     except Exception as error:  # as above
         raise UserError(f"--backbone {name}: no usable preprocessor_config.json ({_reason(error)})") from None
 

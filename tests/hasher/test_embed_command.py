@@ -38,6 +38,7 @@ def test_a_folder_becomes_a_file_that_a_study_reads(images, tmp_path, capsys):
     (images / "cat" / "broken.png").write_bytes(b"?")
     assert command(images, tmp_path / "photos.npz") == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines.pop(0) == f"opening {images} and {PIXELS}"
     assert lines[0] == f"31 images of 3 classes, no official test queries; {PIXELS} on cpu"
     assert re.fullmatch(rf"{tmp_path}/photos\.npz: 30 images, 768 values each \(\d+ images/s\)", lines[1])
     assert lines[2] == f"1 image(s) skipped, all listed in {tmp_path}/photos.npz.skipped.csv:"
