@@ -64,7 +64,7 @@ def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, N
 def _encode_chunk(encoder: Encoder, chunk: NDArray[Any], start: int) -> NDArray[np.bool_]:
     with np.errstate(over="ignore"):
         # a copy where it must be one: torch warns of memory that may not be written, though nothing here writes
-        values = torch.from_numpy(np.require(chunk, np.float32, "CW")).to(encoder.mean.device)
+        values = torch.from_numpy(np.require(chunk, np.float32, ["C", "W"])).to(encoder.mean.device)
     _check_lengths(values, start)
     return (encoder(values) > 0).cpu().numpy()
 
