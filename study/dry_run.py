@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from statistics import mean
 
 import optuna
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -43,7 +44,7 @@ def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
 
 
 def _plan_table(spec: StudySpec, run: RunDirectory, finished: dict[Task, Finished]) -> Table:
-    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left")
+    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "filter", "bits", "trials", "done", "left", "replicates", "done", "left"):
         table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
     for cell in cells(spec):
@@ -105,7 +106,7 @@ def _cost_table(told: dict[Task, Told], resources: Resources) -> Table:
     groups: dict[tuple[str, str], dict[Task, Told]] = defaultdict(dict)
     for task, one in told.items():
         groups[task.cell.dataset, _row_name(task)][task] = one
-    table = Table(title="What is left", title_justify="left")
+    table = Table(title="What is left", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "filter", "runs", "a trial", "a replicate", "device-hours"):
         table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
     for (dataset, name), runs in groups.items():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from optuna.trial import FrozenTrial
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ class Status:
 
     spec: StudySpec
     finished: dict[Task, Finished]
-    open: dict[Task, int]  #: runs without an end, each with the last epoch it has reported
+    open: dict[Task, int]  #: runs begun and without an end, each with the last epoch it has reported
     last_end: datetime | None  #: when the latest recorded run ended, by its worker's clock
     driver: bool  #: whether a run_study.py holds the study
 
@@ -79,9 +80,9 @@ def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None
 
 
 def _table(status: Status, title: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading in ("data set", "filter", "bits", "trials", "not complete", "running", "replicates", "best mAP"):
-        table.add_column(heading, justify="left" if heading in ("data set", "filter", "not complete") else "right")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("data set", "filter", "bits", "trials", "ended early", "open", "tested", "best mAP"):
+        table.add_column(heading, justify="left" if heading in ("data set", "filter", "ended early") else "right")
     for cell in cells(status.spec):
         table.add_row(cell.dataset, cell.filter, str(cell.bits), *_row(status, cell))
     return table
@@ -91,10 +92,10 @@ def _row(status: Status, cell: Cell) -> list[str]:
     search, replicates = search_tasks(status.spec, cell), replicate_tasks(status.spec, cell)
     ended = Counter(status.finished[task].state for task in search if task in status.finished)
     tested = sum(task in status.finished for task in replicates)
-    running = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
+    begun = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
     best = winner(status.spec, status.finished, cell)
     return [
-        f"{ended.total()}/{len(search)}", ", ".join(states_in_words(ended)), str(running or ""),
+        f"{ended.total()}/{len(search)}", ", ".join(states_in_words(ended)), str(begun or ""),
         f"{tested}/{len(replicates)}", "–" if best is None else f"{best.score:.3f}",
     ]  # fmt: skip
 
@@ -107,22 +108,14 @@ def _lines(status: Status, now: datetime) -> list[str]:
         last = f"the last recorded run ended {duration(ago)} ago"
     lines = [f"{stands.in_words()}, {stands.left} left, baselines included"]
     if not status.driver:
-        cut = f"; {_counted(len(status.open))} cut off, to be redone" if status.open else ""
+        cut = f"; runs cut off, to be redone: {len(status.open)}" if status.open else ""
         return [*lines, f"No driver is running it; {last}{cut}"]
     named = [_name(status.spec, task, epoch) for task, epoch in list(status.open.items())[:SHOWN]]
     more = f" and {len(status.open) - SHOWN} more" if len(status.open) > SHOWN else ""
-    running = f": {', '.join(named)}{more}" if named else ""
-    return [*lines, f"A driver is running it, with {_counted(len(status.open))} in flight{running}", _sentence(last)]
+    begun = f", under way or next: {', '.join(named)}{more}" if named else ""
+    return [*lines, f"A driver is running it{begun}", last[0].upper() + last[1:]]
 
 
 def _name(spec: StudySpec, task: Task, epoch: int) -> str:
     name = f"{task.cell} {task.kind} {task.index}"
     return f"{name} (epoch {epoch} of {spec.epochs})" if task.kind == "search" else name
-
-
-def _counted(runs: int) -> str:
-    return f"{runs} run" if runs == 1 else f"{runs} runs"
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
