@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -26,10 +25,10 @@ def export(ledger: Ledger, run: RunDirectory) -> pd.DataFrame:
     """Write both files from the ledger, whole or not at all; returns the records."""
     runs = list(ledger.runs())
     records = pd.DataFrame([_record(one) for one in runs], columns=RECORD_COLUMNS)
-    epochs = [epoch for one in runs for epoch in _epochs(one)]
+    curves = _curves(runs)
     write_atomically(run.records, records.to_csv(index=False))
-    if epochs:
-        write_atomically(run.curves, pd.DataFrame(epochs).to_csv(index=False))
+    if len(curves):
+        write_atomically(run.curves, curves.to_csv(index=False))
     return records
 
 
@@ -43,7 +42,16 @@ def _record(run: Run) -> dict[str, Any]:
     return {**run.outcome, **_identity(run)}
 
 
-def _epochs(run: Run) -> Iterator[dict[str, Any]]:
-    identity = _identity(run)
-    for values in zip(*run.curve.values(), strict=True):
-        yield {**identity, **dict(zip(run.curve, values, strict=True))}
+def _curves(runs: list[Run]) -> pd.DataFrame:
+    """Every epoch of every run, a row each; built a column at a time, since a row each would cost a large study more
+    memory than all else."""
+    columns: dict[str, list[Any]] = {}
+    rows = 0
+    for run in runs:
+        epochs = len(next(iter(run.curve.values()), []))
+        for name, values in {**{name: [value] * epochs for name, value in _identity(run).items()}, **run.curve}.items():
+            column = columns.setdefault(name, [])
+            column += [None] * (rows - len(column))
+            column += values
+        rows += epochs
+    return pd.DataFrame({name: column + [None] * (rows - len(column)) for name, column in columns.items()})
