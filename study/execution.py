@@ -36,7 +36,7 @@ class CellSearcher(_NotRestored, Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         running = self._recorder.running()
-        if self._recorder.plan.exhausted or self._recorder.trouble is not None:
+        if self._recorder.exhausted or self._recorder.trouble is not None:
             return None if running else Searcher.FINISHED  # one of them may lose its worker and be put back
         if len(running) >= self._slots():
             return None
@@ -90,7 +90,8 @@ def _raised(trial: Trial) -> str | None:
 
 
 class Collector(_NotRestored, tune.Callback):
-    """Passes every step to the recorder, and now and then lets `refresh` show where the study stands.
+    """Passes every step to the recorder and, with slots at work, has it prepare the next job; now and then lets
+    `refresh` show where the study stands.
 
     Stops the study where the recorder is in trouble.
     """
@@ -105,6 +106,7 @@ class Collector(_NotRestored, tune.Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         if self._recorder.trouble is not None:
             raise self._recorder.trouble
+        self._recorder.prepare()
         self._refresh()
 
 
@@ -134,5 +136,5 @@ class LastCheckpoints(_NotRestored, tune.Callback):
 
     def _drop(self, trial: Trial) -> None:
         checkpoint = self._kept.pop(trial.trial_id, None)
-        if checkpoint is not None:
+        if checkpoint is not None and checkpoint.filesystem is not None:
             checkpoint.filesystem.delete_dir(checkpoint.path)

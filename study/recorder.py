@@ -45,16 +45,40 @@ class Recorder:
         self._run = run
         self._driver_facts = driver_facts
         self._running: dict[str, _Running] = {}
+        self._next: Job | None = None
+
+    def prepare(self) -> None:
+        """Open the next job ahead of time, so that a slot that falls free need not wait for it.
+
+        What a cell tries next depends on its own trials alone. Where it has several in flight, a job opened now would
+        know the results of fewer than one opened later, so it is not.
+        """
+        if self._next is None and self.ledger.spec.parallel_trials == 1:
+            self._next = self._open()
+
+    def release(self) -> None:
+        """Give back a job that was prepared and not started."""
+        if self._next is not None:
+            self.ledger.abandon(self._next.task)
+            self.plan.put_back(self._next.task)
+            self._next = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing more to start."""
+        return self._next is None and self.plan.exhausted
 
     def start(self, run_id: str) -> Job | None:
         """The next job, opened in the ledger; None where nothing can start now."""
-        task = self.plan.next_task()
-        if task is None:
-            return None
-        job = self.ledger.begin(task)
-        self._losses.began(task)
-        self._running[run_id] = _Running(job)
+        job, self._next = self._next or self._open(), None
+        if job is not None:
+            self._losses.began(job.task)
+            self._running[run_id] = _Running(job)
         return job
+
+    def _open(self) -> Job | None:
+        task = self.plan.next_task()
+        return None if task is None else self.ledger.begin(task)
 
     def running(self) -> list[tuple[Task, float]]:
         """The runs in flight, each with the seconds it had taken by its last step."""

@@ -146,8 +146,11 @@ def _execute(
                 verbose=0,
             ),
         )
-        with nodes.requested(), progress.showing():
-            tuner.fit()
+        try:
+            with nodes.requested(), progress.showing():
+                tuner.fit()
+        finally:
+            recorder.release()
     shutil.rmtree(run.ray, ignore_errors=True)
 
 
