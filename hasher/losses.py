@@ -9,8 +9,9 @@ from torch.nn import functional
 from hasher.config import HasherConfig
 from hasher.model import Forward
 
-#: F has a variance of about 1/25, but for a mini-batch of items that are all alike, which must not outweigh the others.
-SMALLEST_VARIANCE = 1e-4
+#: F has a variance of about 1/25, but none in a mini-batch of nothing but the mean, or of single numbers of one sign;
+#: such a mini-batch must not outweigh all others.
+SMALLEST_VARIANCE = 1e-2
 
 
 @dataclass(frozen=True)
