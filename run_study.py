@@ -28,7 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command.action == "status":
             print_status(command.spec, command.options, console)
             return 0
-        return conclude(run_study(command.spec, command.options, console), command.options.data_dir, console)
+        result = run_study(command.spec, command.options, console)
+        code = conclude(result, command.options.data_dir, console)
+        if result.shared is not None:  # the tables and the report as well
+            result.shared.copy_at_the_end(result.run)
+        return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     running.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
     running.add_argument("--storage", metavar="URL", help="Optuna storage (default: a journal file in the run)")
+    running.add_argument(
+        "--storage-path", metavar="PATH", help="a folder or s3://… that all nodes reach, for checkpoints and a copy"
+    )
     running.add_argument("--address", metavar="ADDR", help="a Ray cluster (default: this machine)")
     running.add_argument("--cpus-per-trial", type=float, default=1, metavar="N")
     running.add_argument("--gpus-per-trial", type=float, default=0, metavar="N", help="fractions share a GPU")
@@ -133,6 +136,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         runs_dir=given.runs_dir,
         data_dir=given.data_dir,
         storage=given.storage,
+        storage_path=given.storage_path,
         address=given.address,
         resources=Resources(given.cpus_per_trial, given.gpus_per_trial),
         max_concurrent=given.max_concurrent,

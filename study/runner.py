@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from study.provenance import git_commit
 from study.recorder import Recorder
 from study.run_directory import RunDirectory
 from study.sampling import open_storage
+from study.shared_storage import SharedStorage
 from study.spec import StudySpec
 from study.standing import Standing, standing
 from study.tracking import Tracker, TrackingOptions
@@ -55,6 +56,7 @@ class RunOptions:
     max_concurrent: int | None = None
     time_budget: float | None = None  #: seconds after which the study stops, as by Ctrl-C
     max_device_hours: float | None = None  #: that all its runs, earlier ones included, may take
+    storage_path: str | None = None  #: a folder or an s3:// address that every node reaches; None: the run directory
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
 
 
@@ -67,6 +69,7 @@ class StudyResult:
     standing: Standing
     interrupted: int  #: runs that were stopped midway and will be redone
     spent: str | None  #: what there is no more of: the time budget or the device-hours
+    shared: SharedStorage | None  #: where the run directory is copied to
 
 
 def run_study(
@@ -80,8 +83,9 @@ def run_study(
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = RunDirectory(options.runs_dir / spec.name)
     trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []
+    shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
-    with run.locked(), _full_disks_explained(run):
+    with run.locked(), _full_disks_explained(run), shared.kept_up(run) if shared else nullcontext():
         run.freeze(spec, options.storage)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
@@ -93,11 +97,11 @@ def run_study(
         budget = Budget(deadline, cap)
         try:
             if not Plan(spec, ledger.finished).exhausted and budget.spent is None:
-                _execute(spec, options, console, trainable, run, ledger, data, budget, trackers)
+                _execute(spec, options, console, trainable, run, ledger, data, budget, trackers, shared)
         finally:
             interrupted = ledger.abandon_open()
             records = export(ledger, run)
-        return StudyResult(run, records, standing(spec, ledger.finished), interrupted, budget.spent)
+        return StudyResult(run, records, standing(spec, ledger.finished), interrupted, budget.spent, shared)
 
 
 def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
@@ -114,6 +118,7 @@ def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
 def _execute(
     spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: RunDirectory,
     ledger: Ledger, data: dict[str, StudyData], budget: Budget, trackers: list[Tracker],
+    shared: SharedStorage | None,
 ) -> None:  # fmt: skip
     resources = options.resources
     with connect(options.address), _tune_settings():
@@ -138,7 +143,8 @@ def _execute(
             ),
             run_config=RunConfig(
                 name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
-                storage_path=str(run.ray.resolve()),
+                storage_path=shared.checkpoints if shared else str(run.ray.resolve()),
+                storage_filesystem=shared.filesystem if shared else None,
                 stop=budget.deadline,
                 callbacks=[*trackers, Collector(recorder, progress.refresh), LastCheckpoints()],
                 failure_config=FailureConfig(max_failures=RETRIES),
@@ -151,6 +157,8 @@ def _execute(
                 tuner.fit()
         finally:
             recorder.release()
+    if shared is not None:
+        shared.forget_checkpoints()
     shutil.rmtree(run.ray, ignore_errors=True)
 
 

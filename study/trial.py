@@ -60,15 +60,19 @@ class HasherTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._begin(new_config["job"])
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()  # the last job's tensors, or the next one on this GPU runs short
         return True
 
     def _begin(self, job: Job) -> None:
         self._job = job
-        self._work: Work | None = None
+        self._let_go()
         self._seconds = 0.0
         self._started = datetime.now(UTC).isoformat(timespec="milliseconds")
+
+    def _let_go(self) -> None:
+        """Drop the job's tensors, and give their memory back to the GPU: other workers may share it."""
+        self._work: Work | None = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def step(self) -> dict[str, Any]:
         started = time.perf_counter()
@@ -78,6 +82,8 @@ class HasherTrainable(tune.Trainable):
         except Exception as error:
             step = Failure({"error": _one_line(error), "traceback": traceback.format_exc(limit=-10)})
         self._seconds += time.perf_counter() - started
+        if step.state != "running":
+            self._let_go()  # an idle worker holds nothing
         step = replace(step, outcome={**step.outcome, **self._facts()})
         return {"step": step, "done": step.state != "running"}
 
