@@ -293,8 +293,8 @@ def _commit(loaded: Any) -> str | None:
 def _not_had(name: str, error: Exception) -> str:
     if isinstance(error, ConnectionError):
         return (
-            f"{name}: the Hugging Face hub cannot be reached ({_reason(error)}); connect to the internet, or name a "
-            f"folder of images <root>/<class>/<image> or one that the datasets library saved"
+            f"{name}: no folder of this name, and the Hugging Face hub cannot be reached ({_reason(error)}); connect "
+            f"to the internet, or name a folder of images <root>/<class>/<image> or one that the datasets library saved"
         )
     return f"{name}: no folder of this name, and the Hugging Face hub does not give it ({_reason(error)})"
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +54,26 @@ def test_classes_and_limit(images, tmp_path):
     assert command(images, tmp_path / "e.npz", "--classes", "eel", "cat", "--limit", "8") == 0
     dataset = load_dataset(str(tmp_path / "e.npz"))
     assert dataset.class_names == ("cat", "eel") and np.bincount(dataset.labels).tolist() == [4, 4]
+
+
+def test_a_saved_data_set_keeps_its_official_split(tmp_path):
+    rng = np.random.default_rng(8)
+    pixels = rng.integers(0, 256, (400, 16, 16, 3), np.uint8)
+    names = ["cat", "dog"]
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=names)})
+    sizes = {"train": slice(0, 150), "test": slice(150, 250), "unlabeled": slice(250, 400)}
+    parts = {}
+    for name, rows in sizes.items():
+        images = [Image.fromarray(each) for each in pixels[rows]]
+        labels = (np.arange(400) % 2)[rows]
+        parts[name] = datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
+    assert command(tmp_path / "saved", tmp_path / "e.npz", "--workers", "8", "--batch-size", "16") == 0
+    dataset = load_dataset(str(tmp_path / "e.npz"))
+    assert np.array_equal(dataset.features, pixels.reshape(400, 768) / np.float32(255))  # lossless, and in order
+    assert np.flatnonzero(dataset.is_query).tolist() == list(range(150, 250))
+    assert (dataset.labels[250:] == -1).all()
+    assert np.array_equal(dataset.labels[:250], np.arange(250) % 2)
 
 
 @pytest.mark.parametrize(
