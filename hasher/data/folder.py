@@ -153,10 +153,12 @@ def _listed(names: list[str]) -> str:
     return f"{len(names)} ({shown})"
 
 
-def _read_bytes(path: str) -> bytes:
+def _read_bytes(path: str, expected_length: int = 0) -> bytes:
+    """The content of a file, of any length; a file of the length expected takes half the time of a buffered read."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a Path object for each of a million files costs as much as reading
-            return file.read()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of a million files costs as much
+            content = file.read(expected_length + 1)
+            return content if len(content) == expected_length else content + file.read()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -184,8 +186,8 @@ def _layout(path: str) -> VectorLayout:
 
 
 def _read_vector(path: str, layout: VectorLayout) -> NDArray[Any]:
-    content = _read_bytes(path)
     expected_length = len(layout.header) + layout.width * layout.dtype.itemsize
+    content = _read_bytes(path, expected_length)
     if len(content) == expected_length and content.startswith(layout.header):
         return np.frombuffer(content, layout.dtype, offset=len(layout.header))  # parsing costs more than reading
     vector, _ = _parse(content, path)

@@ -52,9 +52,9 @@ def reads(monkeypatch):
     """Counts how often a vector file is read."""
     count = []
 
-    def counted(path):
+    def counted(path, *more):
         count.append(path)
-        return read(path)
+        return read(path, *more)
 
     read = vars(sys.modules["hasher.data.folder"])["_read_bytes"]
     monkeypatch.setattr("hasher.data.folder._read_bytes", counted)
