@@ -69,7 +69,7 @@ def _print_cost(spec: StudySpec, options: RunOptions, finished: dict[Task, Finis
     console.print(_cost_table(told, options.resources))
     slots = options.max_concurrent if options.address else _local_slots(options.resources, options.max_concurrent)
     hours = sum(one.seconds for one in told.values()) * options.resources.devices / 3600
-    time = f"About {duration(wall_seconds(spec, told, slots))} in {slots} slots, " if slots else "About "
+    time = f"About {duration(wall_seconds(spec, told, slots))} with {slots} at a time, " if slots else "About "
     console.print(f"{time}{hours:.3g} device-hours", highlight=False)
     for line in _sources_in_words(told):
         console.print(line, highlight=False, soft_wrap=True)
