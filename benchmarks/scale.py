@@ -62,6 +62,7 @@ class Figures:
     cells: int
     slots: int
     seconds: float
+    workers: int  #: processes that did runs
     wall: float  #: from the first start to the last end
     busy: float
     overhead: float  #: slot time a run, in seconds
@@ -72,16 +73,13 @@ class Figures:
 
     def row(self) -> str:
         return (
-            f"{self.way:>8} {self.runs:>6} {self.cells:>5} {self.slots:>5} {self.seconds:>6g} {self.wall:>8.1f} "
-            f"{self.throughput:>7.2f} {self.busy:>6.1%} {self.overhead:>9.3f} {self.cpu * 1e3:>9.1f} "
-            f"{self.before:>6.0f} {self.peak:>6.0f}"
+            f"{self.way:>8} {self.runs:>6} {self.cells:>5} {self.slots:>5} {self.seconds:>6g} {self.workers:>7} "
+            f"{self.wall:>8.1f} {self.throughput:>6.2f} {self.busy:>6.1%} {self.overhead:>8.3f} "
+            f"{self.cpu * 1e3:>6.1f} {self.before:>6.0f} {self.peak:>6.0f}"
         )
 
 
-HEADING = (
-    f"{'way':>8} {'runs':>6} {'cells':>5} {'slots':>5} {'sleep':>6} {'wall s':>8} {'runs/s':>7} {'busy':>6} "
-    f"{'overh. s':>9} {'CPU ms':>9} {'MiB':>6} {'peak':>6}"
-)
+HEADING = "     way   runs cells slots  sleep workers   wall s runs/s   busy overh. s CPU ms    MiB   peak"
 
 
 def study_spec(size: Size) -> Any:
@@ -244,7 +242,8 @@ def measure(way: str, size: Size) -> Figures:
         busy = inside.sum() / (size.slots * (end - begin))
         throughput = (inside / runs["seconds"]).sum() / (end - begin)
     return Figures(
-        way, len(runs), len(cells(study_spec(size))), size.slots, size.seconds, wall, busy,
+        way, len(runs), len(cells(study_spec(size))), size.slots, size.seconds, runs["device"].nunique(), wall,
+        busy,
         size.slots / throughput - size.seconds, throughput, cpu / len(runs), _peak(), before,
     )  # fmt: skip
 
