@@ -78,7 +78,7 @@ def list_vectors(root: Path) -> FolderListing:
     ignored: list[str] = []
     for folder in class_folders:
         entries = _visible_entries(Path(folder.path))
-        vectors = []
+        vectors: list[str] = []
         for entry in entries:
             is_vector = entry.name.endswith(".npy") and (_leads_nowhere(entry) or entry.is_file())
             (vectors if is_vector else ignored).append(entry.path)
