@@ -33,8 +33,9 @@ FRAMES: dict[Verdict, dict[str, Any]] = {
 
 #: Inches: a tile's picture, the gap beside it, its two lines of text, the margin, the title.
 PICTURE, GAP, TEXT, MARGIN, TITLE = 0.86, 0.14, 0.38, 0.12, 0.5
-#: Between a query and its results.
-QUERY_GAP = 0.22
+
+#: An image within its frame; and what more than a gap there is between a query and its results.
+INSIDE, QUERY_GAP = 0.8, 0.22
 
 #: Characters that fit under a picture.
 LONGEST = 16
@@ -114,7 +115,7 @@ def _place(axes: Axes, tile: Tile, left: float, top: float) -> None:
     if pixels is None:
         _place_nothing(axes, tile.picture.problem, left, top)
     else:
-        tall, wide = (PICTURE * side / max(pixels.shape[:2]) for side in pixels.shape[:2])
+        tall, wide = (INSIDE * side / max(pixels.shape[:2]) for side in pixels.shape[:2])
         extent = (centre - wide / 2, centre + wide / 2, middle + tall / 2, middle - tall / 2)
         smoothing = "nearest" if max(pixels.shape[:2]) <= 64 else "antialiased"
         axes.imshow(pixels, extent=extent, aspect="auto", interpolation=smoothing, zorder=1)
