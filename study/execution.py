@@ -67,6 +67,14 @@ class OptunaPruning(_NotRestored, FIFOScheduler):
         stop = self._recorder.should_stop(trial.trial_id, result["step"])
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
 
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Nothing in particular: Tune then starts waiting trials in their order, on a free worker or a new one.
+
+        The base class names the trial that has waited longest. Where its worker is still starting, Tune ends that one
+        and gives the trial a worker that fell free, so with runs shorter than the start of a worker none comes up.
+        """
+        return None
+
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         retries = self._recorder.lost(trial.trial_id)
         trial.max_failures = trial.num_failures + retries
