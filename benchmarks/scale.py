@@ -35,8 +35,8 @@ import pandas as pd
 import stand_in
 
 FILTERS = ("gcn", "chebyshev", "lanczos", "spline", "fourier")
-#: Data sets and code lengths; times five filters they are the cells, 75 at most.
-CELLS = {100: (1, 1), 1_000: (1, 5), 10_000: (3, 5)}
+#: Data sets and code lengths, times five filters: 5, 25 or 75 cells. A cell searches one trial at a time.
+CELLS = ((1, 1), (1, 5), (3, 5))
 BITS = (16, 32, 48, 64, 128)
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0",
@@ -87,7 +87,8 @@ def study_spec(size: Size) -> Any:
     from study.jobs import baseline_tasks, cells
     from study.spec import StudySpec
 
-    datasets, bits = CELLS[min(CELLS, key=lambda runs: abs(runs - size.runs))]
+    enough = (size.runs > 300) + (size.runs > 3_000), (size.slots > 4) + (size.slots > 20)
+    datasets, bits = CELLS[max(enough)]
     values: dict[str, Any] = {
         "name": "scale", "datasets": [f"set{number}" for number in range(datasets)], "filters": FILTERS,
         "bits": BITS[:bits], "trials": 1, "replicates": 1, "epochs": 1,
