@@ -2,10 +2,12 @@
 
     python benchmarks/scale.py [--runs 100 1000] [--slots 2 16] [--seconds 0.1] [--ways study bare per-cell] [--pairs 1]
 
-Three ways of doing the same number of runs, each in a process and a Ray of its own, one after another, alternating:
+Ways of doing the same number of runs, each in a process and a Ray of its own, one after another, alternating:
 
 - `study`: `study.runner.run_study` as it is: sampling (TPE, seven hyperparameters), pruning, journal, ledger, records;
 - `bare`: Tune's loop with a searcher that does nothing, nothing recorded: the yardstick;
+- `lean`: the same without what Tune's FIFO order adds to it, as the study is: it looks through all trials so far at
+  every event, and ends workers that are still starting;
 - `per-cell`: one Tuner with Ray's own OptunaSearch for every cell, one cell after another, nothing recorded.
 
 Slots are shares of this machine's cores; the stand-in needs next to none. Busy: the share of slot time spent in runs,
@@ -121,7 +123,7 @@ def study(size: Size, folder: Path) -> list[dict[str, Any]]:
     return [dict(record) for _, record in result.records[["started", "seconds", "device"]].iterrows()]
 
 
-def bare(size: Size, folder: Path) -> list[dict[str, Any]]:
+def bare(size: Size, folder: Path, scheduler: Any = None) -> list[dict[str, Any]]:
     """Tune's loop by itself, for as many runs as the study has."""
     from ray.tune.search import Searcher
 
@@ -147,7 +149,18 @@ def bare(size: Size, folder: Path) -> list[dict[str, Any]]:
         def restore(self, checkpoint_path: str) -> None: ...
 
     with _ray():
-        return _tune(size, folder, search_alg=Nothing(), num_samples=-1)
+        return _tune(size, folder, search_alg=Nothing(), num_samples=-1, scheduler=scheduler)
+
+
+def lean(size: Size, folder: Path) -> list[dict[str, Any]]:
+    """The bare loop with the study's scheduler, which leaves the choice to the controller."""
+    from ray.tune.schedulers import FIFOScheduler
+
+    class Unopinionated(FIFOScheduler):
+        def choose_trial_to_run(self, tune_controller: Any) -> None:
+            return None
+
+    return bare(size, folder, Unopinionated())
 
 
 def per_cell(size: Size, folder: Path) -> list[dict[str, Any]]:
@@ -173,7 +186,9 @@ def per_cell(size: Size, folder: Path) -> list[dict[str, Any]]:
     return outcomes
 
 
-WAYS: dict[str, Callable[[Size, Path], list[dict[str, Any]]]] = {"study": study, "bare": bare, "per-cell": per_cell}
+WAYS: dict[str, Callable[[Size, Path], list[dict[str, Any]]]] = {
+    "study": study, "bare": bare, "lean": lean, "per-cell": per_cell,
+}  # fmt: skip
 
 
 @contextmanager
@@ -189,7 +204,7 @@ def _share(size: Size) -> float:
     return int(100 * (os.cpu_count() or 1) / size.slots) / 100
 
 
-def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int) -> list[dict[str, Any]]:
+def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler: Any = None) -> list[dict[str, Any]]:
     from ray import tune
     from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 
@@ -209,7 +224,8 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int) -> list[d
             tune.with_parameters(stand_in.sleeping(size.seconds), data={}, resources=None), {"cpu": _share(size)}
         ),
         tune_config=TuneConfig(
-            search_alg=search_alg, num_samples=num_samples, max_concurrent_trials=size.slots, reuse_actors=True,
+            search_alg=search_alg, scheduler=scheduler, num_samples=num_samples,
+            max_concurrent_trials=size.slots, reuse_actors=True,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=RunConfig(
@@ -290,7 +306,7 @@ def main() -> None:
                 for way in given.ways:
                     found[way] = apart(way, size)
                     print(found[way].row(), flush=True)
-                ratios += [_ratio(found, other) for other in ("bare", "per-cell") if {"study", other} <= found.keys()]
+                ratios += [_ratio(found, other) for other in found if other != "study" and "study" in found]
     print("\n".join(ratios))
 
 
