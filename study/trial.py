@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -72,6 +73,7 @@ class HasherTrainable(tune.Trainable):
         """Drop the job's tensors, and give their memory back to the GPU: other workers may share it."""
         self._work: Work | None = None
         if torch.cuda.is_available():
+            gc.collect()  # an optimiser and its model refer to each other
             torch.cuda.empty_cache()
 
     def step(self) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""Where trials fit, what a reused worker holds, and what is kept on shared storage."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import torch
+from moto.server import ThreadedMotoServer
+
+from hasher.data import load_dataset, make_splits
+from hasher.errors import UserError
+from study import cluster
+from study.cluster import Nodes
+from study.jobs import Cell, Job, Task
+from study.run_directory import RunDirectory
+from study.runner import StudyResult
+from study.shared_storage import SharedStorage
+from study.spec import StudySpec
+from study.trial import HasherTrainable, Resources
+from study.work import StudyData
+
+#: Nodes of three kinds, and one that has died.
+NODES = [
+    {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 2.0}},
+    {"Alive": True, "Resources": {"CPU": 1.0, "GPU": 8.0}},
+    {"Alive": True, "Resources": {"CPU": 6.0}},
+    {"Alive": False, "Resources": {"CPU": 99.0, "GPU": 99.0}},
+]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "fit"),
+    [(1, 0, 4 + 1 + 6), (4, 0, 1 + 0 + 1), (0.5, 0, 8 + 2 + 12), (0, 1, 2 + 8), (1, 0.25, 4 + 1), (0.1, 0.25, 8 + 10),
+     (0, 0.3, 2 * 3 + 8 * 3), (1, 2, 1 + 1), (0.1, 0.1, 20 + 10)],
+)  # fmt: skip
+def test_slots_are_counted_node_by_node(monkeypatch: pytest.MonkeyPatch, cpus: float, gpus: float, fit: int) -> None:
+    monkeypatch.setattr(cluster.ray, "nodes", lambda: NODES)
+    nodes = Nodes(Resources(cpus, gpus), None)
+    assert nodes.slots() == fit and nodes.dead() == 1
+    assert Nodes(Resources(cpus, gpus), 2).slots() == min(2, fit)
+
+
+def test_nodes_that_join_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(cluster.ray, "nodes", lambda: NODES[:1])
+    nodes = Nodes(Resources(1), None)
+    assert nodes.slots() == 4
+    monkeypatch.setattr(cluster.ray, "nodes", lambda: NODES)
+    now[0] += 60
+    assert nodes.slots() == 11
+
+
+def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load_dataset(tiny.datasets[0].source)
+    data = {"blobs": StudyData(dataset, make_splits(dataset, tiny.datasets[0].split_config(0)))}
+    config = tiny.configure("gcn", 8, {"learning_rate": 0.01, "knn_size": 5})
+    job = Job(Task("search", Cell("blobs", "gcn", 8), 0), 3, config, tiny.report_every, tiny.k, None)
+    worker = HasherTrainable.__new__(HasherTrainable)
+    worker.setup({"job": job}, data=data, resources=Resources())
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    gc.disable()  # or a collection by chance frees what nobody has let go of
+    try:
+        for finish in (True, False):
+            worker.step()
+            tensors = [weakref.ref(tensor) for tensor in worker._work._trainer.model.parameters()]  # type: ignore[union-attr]
+            monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+            emptied.clear()
+            if finish:
+                monkeypatch.setattr(HasherTrainable, "advance", _end)
+                worker.step()
+                monkeypatch.undo()
+                monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+            assert finish or worker.reset_config({"job": job})
+            assert finish or emptied
+            assert not [reference for reference in tensors if reference() is not None]
+            monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+            worker._begin(job)
+    finally:
+        gc.enable()
+
+
+def _end(worker: HasherTrainable) -> Any:
+    raise ValueError("a run that ends")
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A bucket on an S3 server of our own."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="studies")
+    yield client
+    server.stop()
+
+
+def test_a_run_directory_goes_to_a_bucket_and_comes_back(finished: StudyResult, bucket: Any, tmp_path: Path) -> None:
+    shared = SharedStorage("s3://studies/of-mine", "tiny")
+    shared.copy(finished.run)
+    keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}
+    assert "of-mine/tiny/journal.log" in keys and not [key for key in keys if "/." in key or "/ray/" in key]
+    elsewhere = RunDirectory(tmp_path / "tiny")
+    SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
+    for path in (path for path in finished.run.path.rglob("*") if path.is_file() and path.name[0] != "."):
+        assert (elsewhere.path / path.relative_to(finished.run.path)).read_bytes() == path.read_bytes()
+    elsewhere.journal.write_bytes(elsewhere.journal.read_bytes()[:-1])
+    with pytest.raises(UserError, match="older than its copy"):
+        SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
+
+
+def test_only_what_has_changed_is_copied_again(finished: StudyResult, tmp_path: Path) -> None:
+    shared = SharedStorage(str(tmp_path), "tiny")
+    shared.copy(finished.run)
+    copied = tmp_path / "tiny" / "records.csv"
+    assert copied.read_bytes() == finished.run.records.read_bytes()
+    copied.write_text("not again")
+    shared.copy(finished.run)
+    assert copied.read_text() == "not again"
+    finished.run.records.touch()
+    shared.copy(finished.run)
+    assert copied.read_bytes() == finished.run.records.read_bytes()
+
+
+@pytest.mark.parametrize("location", ["s3://key:secret@studies/x", "gopher://studies"])
+def test_keys_and_unknown_places_are_refused_in_a_line(location: str) -> None:
+    with pytest.raises(UserError, match="--storage-path") as refused:
+        SharedStorage(location, "tiny")
+    assert "secret" not in str(refused.value)
