@@ -139,7 +139,8 @@ def to_html(table: Table) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in _notes(table, "Bold", "shaded"))
     return (
         f'<figure class="table">\n<figcaption>{html.escape(table.title)}</figcaption>\n'
-        f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>\n'
+        f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody>\n</table></div>\n"
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
         + "</figure>\n"
     )

@@ -148,7 +148,9 @@ def test_no_network_is_one_clear_line(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     for wanted in (PAPER_DATASETS["stl10"], HubDataset("some/thing")):
-        with pytest.raises(UserError, match=f"^{wanted.id}: .*cannot be reached .*connect to the internet, or name a folder") as caught:
+        with pytest.raises(
+            UserError, match=f"^{wanted.id}: .*cannot be reached .*connect to the internet, or name a folder"
+        ) as caught:
             open_hub(wanted, Columns(), {})
         assert "\n" not in str(caught.value)
 
