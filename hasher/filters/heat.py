@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 #: Diffusion time τ at the start, the same for all filters so that a comparison does not hang on it. Chosen on
-#: validation queries of digits (split seed 0), where it matters little between 2 and 5: mAP, mean over four filters, 16 and 64
-#: bits, two seeds, for 1, 2, 3, 5 and 8 was 0.743, 0.786, 0.793, 0.789 and 0.777.
+#: validation queries of digits (split seed 0), where it matters little between 2 and 5: mAP, mean over four filters, 16
+#: and 64 bits, two seeds, for 1, 2, 3, 5 and 8 was 0.743, 0.786, 0.793, 0.789 and 0.777.
 HEAT_TIME = 3.0
 #: Size of a step of θ relative to one of the parameter behind it. On the same queries, 1 instead of 0.1 cost
 #: `chebyshev` and `spline` 0.05 to 0.12 and changed `lanczos` and `fourier` by less than 0.03.
