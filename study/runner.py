@@ -148,7 +148,7 @@ def _execute(
                 stop=budget.deadline,
                 callbacks=[*trackers, Collector(recorder, progress.refresh), LastCheckpoints()],
                 failure_config=FailureConfig(max_failures=RETRIES),
-                checkpoint_config=CheckpointConfig(checkpoint_frequency=spec.checkpoint_every),
+                checkpoint_config=CheckpointConfig(checkpoint_frequency=spec.checkpoint_every, checkpoint_at_end=False),
                 verbose=0,
             ),
         )

@@ -53,3 +53,11 @@ def test_checkpoints_force_no_snapshots_of_the_experiment(
     result = run_tiny(spec, tmp_path)
     assert result.standing.done == len(all_tasks(spec)) and len(saved) > 2
     assert len(snapshots) <= 2  # when Tune begins and when it ends
+
+
+def test_a_run_that_ends_leaves_no_checkpoint(tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would read it, and Tune writes one unless told not to."""
+    saves = []
+    monkeypatch.setattr(TuneController, "_schedule_trial_save", lambda *arguments, **keywords: saves.append(arguments))
+    result = run_tiny(tiny.model_copy(update={"filters": ["gcn"], "trials": 1, "replicates": 1}), tmp_path)
+    assert result.standing.left == 0 and not saves
