@@ -230,7 +230,7 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler
         ),
         run_config=RunConfig(
             storage_path=str(folder), callbacks=[collect], failure_config=FailureConfig(max_failures=3),
-            checkpoint_config=CheckpointConfig(num_to_keep=1), verbose=0,
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False), verbose=0,
         ),
     ).fit()  # fmt: skip
     return collect.outcomes
