@@ -16,12 +16,14 @@ from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.verify import verify
 from hasher.errors import UserError
+from hasher.notices import plain_warnings
 
 _COMMANDS = ("make", "explain", "verify", "compare")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
 
+@plain_warnings()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 done, 1 `verify` found a difference, 2 bad input."""
     given = list(sys.argv[1:] if arguments is None else arguments)

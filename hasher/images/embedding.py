@@ -178,16 +178,16 @@ def _same(out: Path, settings: Mapping[str, Any], listing: str) -> dict[str, Any
 
 def _make_shards(shards: Shards, source: ImageSource, backbone: Backbone, options: Options, watcher: Watcher) -> None:
     missing = shards.missing()
-    todo = [shards.rows(number) for number in missing]
+    remaining = [shards.rows(number) for number in missing]
     total = len(shards)
-    watcher.begin(total - sum(map(len, todo)), total)
+    watcher.begin(total - sum(map(len, remaining)), total)
     prepare = _preparer(source, backbone, Decoder(options.max_pixels))
     window = 2 * options.batch_size + options.workers
     with (
         without_pillow_limit(),
-        _in_order(prepare, itertools.chain.from_iterable(todo), options.workers, window) as ready,
+        _in_order(prepare, itertools.chain.from_iterable(remaining), options.workers, window) as ready,
     ):
-        for number, rows in zip(missing, todo, strict=True):
+        for number, rows in zip(missing, remaining, strict=True):
             shards.save(number, _make_shard(itertools.islice(ready, len(rows)), source, backbone, options, watcher))
 
 

@@ -166,9 +166,9 @@ def test_a_clock_that_steps_back_changes_no_duration(monkeypatch: pytest.MonkeyP
 
 
 def test_workers_nodes_and_drivers_may_die_under_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert faults.stress(1, 7, tmp_path) == 0
+    assert faults.stress(1, 6, tmp_path) == 0
     assert "1 of 1 disturbed runs" in capsys.readouterr().out
-    storage = open_storage(str(tmp_path / "7" / "faults" / "journal.log"))
+    storage = open_storage(str(tmp_path / "6" / "faults" / "journal.log"))
     trials = [
         t
         for name in optuna.get_all_study_names(storage)
