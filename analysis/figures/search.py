@@ -98,11 +98,12 @@ def slices(view: DatasetView) -> StudyFigure:
 
 def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
     trends = {}
+    shortfall = view.complete["shortfall"]
     for axis in axes:
         positions = pd.Series(axis.positions(view.complete), index=view.complete.index)
-        correlation = positions.corr(view.complete["shortfall"], method="spearman")
-        if np.isfinite(correlation):
-            trends[axis.name] = float(correlation)
+        both = pd.DataFrame({"position": positions, "shortfall": shortfall}).dropna()  # filters may lack a dimension
+        if both.nunique().min() > 1:  # a constant has no rank correlation
+            trends[axis.name] = float(both["position"].corr(both["shortfall"], method="spearman"))
     strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
     told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
     pruned = (
