@@ -1,6 +1,7 @@
 """``python -m hasher``: train one hasher without a study, and use it or a study's winner."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_parser(subparsers, name)
     given = parser.parse_args(arguments)
     try:
-        return COMMANDS[given.command].run(given)
+        code = COMMANDS[given.command].run(given)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads along, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to fail when Python ends
+        return 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,9 @@
 """``python -m hasher info``: its facts against the files they are of."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,3 +116,12 @@ def test_bad_input_is_one_line(name: str, tmp_path: Path, capsys: Capture) -> No
     assert main(["info", str(tmp_path / name) if "." in name else name]) == 2
     error = capsys.readouterr().err
     assert name in error and error.count("\n") == 1 and error.startswith("error: ")
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "hasher", "info", "digits"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
