@@ -1,6 +1,6 @@
 """Wall time of a whole filter × bits table: a study, and the released code's way of getting one.
 
-    python benchmarks/table_time.py [SPACE.yaml] [--bits 16 32] [--trials N] [--replicates N]
+    python benchmarks/table_time.py [SPACE.yaml] [--bits 16 32] [--trials N] [--replicates N] [--runs-dir RUNS]
 
 Theirs: one process, cell after cell, run after run, every run for all of its epochs, nothing given up. It is given what
 the study found out, the configurations it tried and its winners, and does the same runs with the same trainer on the
@@ -51,12 +51,14 @@ def main() -> None:
     parser.add_argument("--bits", nargs="+", type=int)
     parser.add_argument("--trials", type=int)
     parser.add_argument("--replicates", type=int)
+    parser.add_argument("--runs-dir", type=Path, help="where the study is kept (default: nowhere)")
     given = parser.parse_args()
     overrides: dict[str, Any] = {name: getattr(given, name) for name in ("bits", "trials", "replicates")}
     spec = read_spec(given.space, {name: value for name, value in overrides.items() if value is not None})
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        result = run_study(spec, RunOptions(runs_dir=Path(folder), data_dir=DATA), Console(quiet=True))
+        options = RunOptions(runs_dir=given.runs_dir or Path(folder), data_dir=DATA)
+        result = run_study(spec, options, Console(quiet=True))
         ours = time.perf_counter() - began
     states = result.records["state"].value_counts().to_dict()
     print(f"study: {ours:.1f} s for {len(result.records)} of {len(all_tasks(spec))} runs {states}", flush=True)
