@@ -3,13 +3,15 @@
     python -m benchmarks.faults [--runs 20] [--first-seed 0]
 
 Every run is a small study on four Ray nodes of this machine while a seeded script kills, at random moments, processes
-of workers, whole nodes (another one joins later) and the driver (the same command is given again). Its records must
-be those of an undisturbed run, each once, in everything but times and places.
+of workers, whole nodes (another one joins later), the driver (the same command is given again) and the head node (the
+driver ends, and is started again on another cluster). Its records must be those of an undisturbed run, each once, in
+everything but times and places.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import psutil
 from rich.console import Console
 
 from benchmarks.local_cluster import LocalCluster, local_cluster
@@ -30,7 +33,9 @@ from study.work import Step
 
 ROOT = Path(__file__).resolve().parents[1]
 NODES = 4
-KINDS = ("worker", "worker", "node", "driver")
+KINDS = ("worker", "worker", "node", "driver", "head")
+#: Seconds after which Ray ends a driver that has lost its head node; 60 unless told.
+PATIENCE = 5
 #: What may differ between two runs of one study: a commit may be made meanwhile.
 TIMES_AND_PLACES = ["started", "seconds", "device_seconds", "host", "device", "threads", "optuna_trial", "commit"]
 SPEC = StudySpec.model_validate({
@@ -53,6 +58,14 @@ class UnhurriedTrainable(HasherTrainable):
         return super().advance()
 
 
+@dataclass(frozen=True)
+class Fault:
+    """What is killed, so many seconds after the fault before it (the first: after the start)."""
+
+    after: float
+    kind: str
+
+
 @dataclass
 class Outcome:
     """One run: how many faults of each kind hit it, how often the driver was started, and what came of it."""
@@ -69,26 +82,25 @@ def drive(runs_dir: Path, address: str) -> int:
     return 1 if run_study(SPEC, options, Console(quiet=True), UnhurriedTrainable).standing.left else 0
 
 
-def run(cluster: LocalCluster, runs_dir: Path, moments: list[float], rng: random.Random) -> Outcome:
-    """Run the study to its end, with a fault at each of the `moments` (seconds from one to the next)."""
+def run(cluster: LocalCluster, runs_dir: Path, planned: list[Fault], rng: random.Random) -> Outcome:
+    """Run the study to its end under the faults that are planned for it."""
     began = time.monotonic()
     driver, drivers = _start(cluster, runs_dir), 1
     faults: Counter[str] = Counter()
-    pending = list(moments)
-    due = time.monotonic() + pending.pop(0) if pending else None
+    pending = list(planned)
+    last = began
     while True:
         code = driver.poll()
         if code == 0:
             break
         if code is not None:
             driver, drivers = _start(cluster, runs_dir), drivers + 1
-            if drivers > len(moments) + 3:
+            if drivers > len(planned) + 3:
                 raise RuntimeError(f"the driver does not stay alive: {runs_dir / 'driver.log'}")
-        if due is not None and time.monotonic() >= due:
-            hit = _strike(rng.choice(KINDS), cluster, driver, rng)
-            if hit is not None:
-                faults[hit] += 1
-                due = time.monotonic() + pending.pop(0) if pending else None
+        due = bool(pending) and time.monotonic() - last >= pending[0].after
+        if due and _strike(pending[0].kind, cluster, driver, rng):
+            faults[pending.pop(0).kind] += 1
+            last = time.monotonic()
         while len(cluster.nodes) < NODES and rng.random() < 0.1:
             cluster.add(num_cpus=1)
         time.sleep(0.1)
@@ -100,22 +112,30 @@ def _start(cluster: LocalCluster, runs_dir: Path) -> subprocess.Popen[bytes]:
     runs_dir.mkdir(parents=True, exist_ok=True)
     with (runs_dir / "driver.log").open("ab") as log:
         command = [sys.executable, "-m", "benchmarks.faults", "--drive", str(runs_dir), cluster.address]
-        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        environment = {**os.environ, "RAY_gcs_rpc_server_reconnect_timeout_s": str(PATIENCE)}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
 
 
-def _strike(kind: str, cluster: LocalCluster, driver: subprocess.Popen[bytes], rng: random.Random) -> str | None:
-    """Kill something; returns what was hit, None where there is no worker yet."""
+def _strike(kind: str, cluster: LocalCluster, driver: subprocess.Popen[bytes], rng: random.Random) -> bool:
+    """Kill something; False where there is no such thing yet."""
     if kind == "driver":
         driver.kill()
         driver.wait()
-    elif kind == "node":
-        cluster.kill(rng.choice(cluster.nodes))
+    elif kind == "head":
+        cluster.replace()
+        driver.wait(timeout=60)
     else:
-        workers = cluster.workers()
-        if not workers:
-            return None
-        rng.choice(workers).kill()
-    return kind
+        targets = cluster.nodes if kind == "node" else cluster.workers()
+        if not targets:
+            return False
+        kill = cluster.kill if kind == "node" else psutil.Process.kill
+        kill(rng.choice(targets))
+    return True
+
+
+def plan(rng: random.Random, seconds: float) -> list[Fault]:
+    """Two to five faults for a study that takes so many seconds when nothing happens to it."""
+    return [Fault(rng.uniform(0.1, 0.4) * seconds, rng.choice(KINDS)) for _ in range(rng.randint(2, 5))]
 
 
 def comparable(records: pd.DataFrame) -> pd.DataFrame:
@@ -132,8 +152,7 @@ def stress(runs: int, first_seed: int, folder: Path) -> int:
         print(f"undisturbed: {len(undisturbed.records)} records in {undisturbed.seconds:.0f} s", flush=True)
         for seed in range(first_seed, first_seed + runs):
             rng = random.Random(seed)
-            moments = [rng.uniform(0.1, 0.4) * undisturbed.seconds for _ in range(rng.randint(2, 5))]
-            found = run(cluster, folder / str(seed), moments, rng)
+            found = run(cluster, folder / str(seed), plan(rng, undisturbed.seconds), rng)
             same = comparable(found.records).equals(comparable(undisturbed.records))
             different += not same
             hit = ", ".join(f"{count} {kind}" for kind, count in sorted(found.faults.items()))
@@ -148,7 +167,7 @@ def stress(runs: int, first_seed: int, folder: Path) -> int:
 
 def main() -> int:
     """The command. Exit code 1 where a run came out different."""
-    parser = argparse.ArgumentParser(description="Kill workers, nodes and drivers under a study.")
+    parser = argparse.ArgumentParser(description="Kill workers, nodes, drivers and head nodes under a study.")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--drive", nargs=2, metavar=("RUNS_DIR", "ADDRESS"), help=argparse.SUPPRESS)

@@ -22,8 +22,11 @@ class LocalCluster:
     def __init__(self, **head: Any) -> None:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         enable_token_auth_by_default()  # as ray.init does for a cluster of its own; the variable is read on import
-        arguments = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _OBJECT_STORE, **head}
-        self._cluster = Cluster(initialize_head=True, head_node_args=arguments)
+        self._head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _OBJECT_STORE, **head}
+        self._start()
+
+    def _start(self) -> None:
+        self._cluster = Cluster(initialize_head=True, head_node_args=self._head)
         self.nodes: list[Any] = []
 
     @property
@@ -41,11 +44,13 @@ class LocalCluster:
         self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
-    def kill_head(self) -> None:
-        """Kill the processes of the head node, the one that knows the cluster among them."""
+    def replace(self) -> None:
+        """Kill the head node, the one that knows the cluster, which ends it; start another one, without nodes."""
         head = self._cluster.head_node
         assert head is not None
         head.kill_all_processes(check_alive=False, allow_graceful=False)
+        self.close()
+        self._start()
 
     def workers(self) -> list[psutil.Process]:
         """The processes that run trials now, on all nodes."""
