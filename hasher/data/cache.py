@@ -29,8 +29,11 @@ SMALLEST = 1000
 #: younger than this are not cached yet.
 SETTLED_SECONDS = 2.0
 
-#: Bytes hashed by one thread in one go.
-BLOCK = 1 << 24
+#: Bytes hashed and written by one thread in one go.
+BLOCK = 1 << 22
+
+#: Length of a hash in hexadecimal.
+DIGITS = 32
 
 #: Files whose details one thread looks up in one go.
 FILES_PER_TASK = 4096
@@ -42,7 +45,7 @@ LONGEST_HEADER = 4096
 INT63 = (1 << 63) - 1
 
 #: Part of the signature: another number makes every cache out of date.
-VERSION = 1
+VERSION = 2
 
 Vectors = NDArray[np.float32]
 
@@ -92,7 +95,7 @@ def look_at(files: list[str]) -> State:
     with ThreadPoolExecutor() as pool:
         table = np.concatenate(list(pool.map(details, range(0, len(files), FILES_PER_TASK))))
     places = "\0".join(chain.from_iterable(path.split(os.sep)[-2:] for path in files))  # noqa: PTH206 - as below
-    digest = hashlib.blake2b(f"{VERSION} {len(files)}\0".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{VERSION} {len(files)}\0".encode(), digest_size=DIGITS // 2)
     digest.update(os.fsencode(places))
     digest.update(table.data)
     return State(digest.hexdigest(), float(table[:, 2].max()) / 1e9)
@@ -141,13 +144,23 @@ def load(path: Path, signature: str) -> Vectors | None:
 
 def save(path: Path, signature: str, vectors: Vectors) -> None:
     """Write `vectors` to the cache `path`, a safetensors file, whole or not at all. Raises `OSError`."""
-    about = {"signature": signature, "digest": _digest(vectors)}
     layout = {"dtype": "F32", "shape": vectors.shape, "data_offsets": [0, vectors.nbytes]}
-    header = json.dumps({"__metadata__": about, "vectors": layout}).encode()
-    header += b" " * (-(8 + len(header)) % 64)  # vectors begin at a multiple of 64 bytes
-    with replacing(path) as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        vectors.tofile(file)  # safetensors' own writer would make a second copy in memory
+
+    def header(digest: str) -> bytes:
+        about = {"signature": signature, "digest": digest}
+        text = json.dumps({"__metadata__": about, "vectors": layout}).encode()
+        text += b" " * (-(8 + len(text)) % 64)  # vectors begin at a multiple of 64 bytes
+        return len(text).to_bytes(8, "little") + text
+
+    begin = len(header("0" * DIGITS))
+    with replacing(path) as file:  # safetensors' own writer would make a second copy in memory
+        file.write(header(_digest(vectors, lambda block, start: _write(file.fileno(), block, begin + start))))
+
+
+def _write(handle: int, block: memoryview, start: int) -> None:
+    while block:
+        written = os.pwrite(handle, block, start)
+        block, start = block[written:], start + written
 
 
 def _try_to_save(path: Path, signature: str, vectors: Vectors) -> None:
@@ -161,12 +174,15 @@ def _try_to_save(path: Path, signature: str, vectors: Vectors) -> None:
         )
 
 
-def _digest(vectors: Vectors) -> str:
-    """Hexadecimal hash of the content, its blocks hashed by a pool of threads."""
+def _digest(vectors: Vectors, use: Callable[[memoryview, int], None] = lambda block, start: None) -> str:
+    """Hexadecimal hash of the content. A pool of threads hashes its blocks, and passes each with its start to `use`."""
     content = vectors.data.cast("B")
+
+    def of_block(start: int) -> bytes:
+        block = content[start : start + BLOCK]
+        use(block, start)
+        return hashlib.blake2b(block, digest_size=DIGITS // 2).digest()
+
     with ThreadPoolExecutor() as pool:
-        blocks = pool.map(
-            lambda start: hashlib.blake2b(content[start : start + BLOCK], digest_size=16).digest(),
-            range(0, len(content), BLOCK),
-        )
-        return hashlib.blake2b(b"".join(blocks), digest_size=16).hexdigest()
+        blocks = pool.map(of_block, range(0, len(content), BLOCK))
+        return hashlib.blake2b(b"".join(blocks), digest_size=DIGITS // 2).hexdigest()

@@ -46,6 +46,11 @@ class VectorLayout(NamedTuple):
     dtype: np.dtype[Any]
     width: int
 
+    @property
+    def length(self) -> int:
+        """Of such a file, in bytes."""
+        return len(self.header) + self.width * self.dtype.itemsize
+
 
 def load_folder(root: Path, cache_dir: Path) -> EmbeddingSet:
     """Every vector under `root`, its class the name of its folder; named after the folder, no official split.
@@ -109,8 +114,8 @@ def read_vectors(files: list[str]) -> NDArray[np.float32]:
         block = files[start : start + FILES_PER_TASK]
         rows = features[start : start + len(block)]
         with np.errstate(over="ignore"):
-            for row, path in zip(rows, block, strict=True):
-                row[:] = _read_vector(path, layout)
+            for place in _read_alike(block, layout, rows):
+                rows[place] = _read_vector(block[place], layout)
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             path = block[int(finite.argmin())]
@@ -153,12 +158,34 @@ def _listed(names: list[str]) -> str:
     return f"{len(names)} ({shown})"
 
 
-def _read_bytes(path: str, expected_length: int = 0) -> bytes:
-    """The content of a file, of any length; a file of the length expected takes half the time of a buffered read."""
+def _read_alike(block: list[str], layout: VectorLayout, rows: NDArray[np.float32]) -> list[int]:
+    """Fill in the rows of files laid out like the first one; returns the places of the others, in order.
+
+    Bytes go straight into one array and are looked at together: an object a file costs more than reading it.
+    """
+    begin, length = len(layout.header), layout.length
+    contents = np.empty((len(block), length + 1), np.uint8)  # a byte more, to see that a file ends there
+    room, lengths = contents.data.cast("B"), []
+    for place, path in enumerate(block):
+        try:
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                lengths.append(os.readv(handle, [room[place * (length + 1) : (place + 1) * (length + 1)]]))
+            finally:
+                os.close(handle)
+        except OSError:
+            lengths.append(-1)
+    alike = np.array(lengths) == length
+    alike &= (contents[:, :begin] == np.frombuffer(layout.header, np.uint8)).all(axis=1)
+    values = np.ascontiguousarray(contents[:, begin:length]).view(layout.dtype)
+    rows[alike] = values[alike]
+    return np.flatnonzero(~alike).tolist()
+
+
+def _read_bytes(path: str) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of a million files costs as much
-            content = file.read(expected_length + 1)
-            return content if len(content) == expected_length else content + file.read()
+        with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files costs as much
+            return file.read()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -186,11 +213,7 @@ def _layout(path: str) -> VectorLayout:
 
 
 def _read_vector(path: str, layout: VectorLayout) -> NDArray[Any]:
-    expected_length = len(layout.header) + layout.width * layout.dtype.itemsize
-    content = _read_bytes(path, expected_length)
-    if len(content) == expected_length and content.startswith(layout.header):
-        return np.frombuffer(content, layout.dtype, offset=len(layout.header))  # parsing costs more than reading
-    vector, _ = _parse(content, path)
+    vector, _ = _parse(_read_bytes(path), path)
     if vector.size != layout.width:
         raise UserError(f"{path}: a vector of width {vector.size}, but {layout.path} has width {layout.width}")
     return vector
