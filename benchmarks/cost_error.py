@@ -10,6 +10,7 @@ import argparse
 from collections import defaultdict
 from pathlib import Path
 
+import optuna
 import pandas as pd
 
 from study.cost import Source, tell, wall_seconds
@@ -32,6 +33,7 @@ def compared(what: str, told: float, took: float) -> str:
 
 def main() -> None:
     """Print told and taken seconds of every data set and filter, and of the whole."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     parser = argparse.ArgumentParser(description="Told cost beside the cost of a finished study.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))

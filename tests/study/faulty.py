@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from study.work import Step
 class FaultyTrainable(HasherTrainable):
     """Search trials of the filter `none`: 0 raises, 1 diverges, 2 loses its worker once, 3 loses it every time.
 
-    `markers` is a folder that remembers what has been done; it comes in by the environment.
+    A folder remembers what has been done; it comes in by the environment.
     """
 
     def advance(self) -> Step:
@@ -22,21 +23,33 @@ class FaultyTrainable(HasherTrainable):
                 raise ZeroDivisionError("made to fail")
             if task.index == 1:
                 self._job = _with(self._job, learning_rate=1e25)
-            if task.index == 2 and not self._marked("killed-once"):
+            if task.index == 2 and not _marked("killed-once"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.index == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
         return super().advance()
 
-    def _marked(self, name: str) -> bool:
-        marker = Path(os.environ["FAULTY_MARKERS"]) / name
-        if marker.exists():
-            return True
-        marker.touch()
-        return False
+
+class MortalTrainable(HasherTrainable):
+    """Loses its worker once, at the second step of a search trial, and leaves a marker where it goes on."""
+
+    def advance(self) -> Step:
+        if self._job.task.kind == "search" and self._work is not None and not _marked("killed"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().advance()
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        super().load_checkpoint(checkpoint)
+        _marked("gone-on")
+
+
+def _marked(name: str) -> bool:
+    """Whether this marker was there before."""
+    marker = Path(os.environ["FAULTY_MARKERS"]) / name
+    there = marker.exists()
+    marker.touch()
+    return there
 
 
 def _with(job: Any, **changes: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(job, config=job.config.model_copy(update=changes))
+    return replace(job, config=job.config.model_copy(update=changes))

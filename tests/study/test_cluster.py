@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pandas as pd
 import pytest
 import torch
 from moto.server import ThreadedMotoServer
@@ -24,6 +25,9 @@ from study.shared_storage import SharedStorage
 from study.spec import StudySpec
 from study.trial import HasherTrainable, Resources
 from study.work import StudyData
+from tests.study.conftest import run_tiny
+from tests.study.faulty import MortalTrainable
+from tests.study.test_run_study import TIMES
 
 #: Nodes of three kinds, and one that has died.
 NODES = [
@@ -120,6 +124,19 @@ def test_a_run_directory_goes_to_a_bucket_and_comes_back(finished: StudyResult, 
     elsewhere.journal.write_bytes(elsewhere.journal.read_bytes()[:-1])
     with pytest.raises(UserError, match="older than its copy"):
         SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
+
+
+def test_a_trial_goes_on_from_its_checkpoint_in_a_bucket(
+    finished: StudyResult, tiny: StudySpec, bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTY_MARKERS", str(tmp_path))
+    spec = tiny.model_copy(update={"checkpoint_every": 1})
+    result = run_tiny(spec, tmp_path / "runs", MortalTrainable, max_concurrent=1, storage_path="s3://studies")
+    assert (tmp_path / "killed").exists() and (tmp_path / "gone-on").exists()
+    ours, theirs = (pd.read_csv(one.run.records).drop(columns=[*TIMES, "commit"]) for one in (result, finished))
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}
+    assert "tiny/records.csv" in keys and not [key for key in keys if key.startswith("tiny/ray/")]
 
 
 def test_only_what_has_changed_is_copied_again(finished: StudyResult, tmp_path: Path) -> None:
