@@ -11,7 +11,8 @@ set -euo pipefail
 
 python=${HAGCN_PYTHON:-.venv/bin/python}
 port=$((20000 + SLURM_JOB_ID % 20000)) # two jobs may share a node
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${nodes%%$'\n'*}
 
 # Whoever reaches a port of Ray's can run code, unless Ray asks for a token. It is in a file of ours alone: an argument
 # would be seen in process lists.

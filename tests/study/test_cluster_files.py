@@ -58,7 +58,7 @@ def test_the_slurm_script_starts_a_head_workers_and_the_driver(tmp_path: Path) -
     script = f'#!/bin/bash\necho "$(basename "$0") $*" >> {calls}\n'
     for name, does in {
         "srun": 'while [[ $1 == --* ]]; do shift; done\n"$@"\n',
-        "scontrol": "printf 'node1\\nnode2\\nnode3\\n'\n",
+        "scontrol": "seq -f node%.0f 20000\n",  # more than a pipe holds: who reads the first only must not end it
         "python": "[[ $* == *secrets* ]] && printf abc123 && exit 0\n"
         f'echo "$RAY_AUTH_MODE $(cat "$RAY_AUTH_TOKEN_PATH")" >> {calls}.env\n'
         f'stat -c %a "$RAY_AUTH_TOKEN_PATH" >> {calls}.mode\n',
