@@ -178,7 +178,8 @@ def _read_alike(block: list[str], layout: VectorLayout, rows: NDArray[np.float32
     alike = np.array(lengths) == length
     alike &= (contents[:, :begin] == np.frombuffer(layout.header, np.uint8)).all(axis=1)
     values = np.ascontiguousarray(contents[:, begin:length]).view(layout.dtype)
-    rows[alike] = values[alike]
+    which = slice(None) if alike.all() else alike  # a mask makes a copy first
+    rows[which] = values[which]
     return np.flatnonzero(~alike).tolist()
 
 
