@@ -79,7 +79,7 @@ class Outcome:
 def drive(runs_dir: Path, address: str) -> int:
     """Run the study, or what is left of it: what the process of the driver does."""
     options = RunOptions(runs_dir=runs_dir, address=address)
-    return 1 if run_study(SPEC, options, Console(quiet=True), UnhurriedTrainable).standing.left else 0
+    return 1 if run_study(SPEC, options, Console(), UnhurriedTrainable).standing.left else 0
 
 
 def run(cluster: LocalCluster, runs_dir: Path, planned: list[Fault], rng: random.Random) -> Outcome:

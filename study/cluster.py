@@ -16,6 +16,7 @@ import ray
 from ray.autoscaler.sdk import request_resources
 
 from hasher.errors import UserError
+from study.head_node import answers
 from study.trial import Resources
 
 #: Seconds for which what was seen of the nodes is good.
@@ -29,8 +30,16 @@ def connect(address: str | None) -> Iterator[None]:
     """Join the cluster at `address`, or start one on this machine and stop it in the end.
 
     A Ray of our own listens on every interface, and whoever reaches it can run code: Ray then asks every client for
-    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`.
+    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`,
+    and for Ray's client (``ray://``): it takes the driver's parts apart and runs Tune without them.
     """
+    if address is not None and address.startswith("ray://"):
+        raise UserError(
+            f"--address {address}: the driver must be on a machine of the cluster, give host:6379 or auto there, or "
+            "send it there by ray job submit"
+        )
+    if address not in (None, "auto") and not answers(address):
+        raise UserError(f"--address {address}: nothing answers there, it must be auto or a head node's host:port")
     if address is None:
         # Not taken back at the end: Ray reads the token once a process.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

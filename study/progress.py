@@ -55,6 +55,10 @@ class Progress:
         every = LINE_EVERY if self._live is None else LIVE_EVERY
         self._next = now + max(every, (time.monotonic() - now) / SHARE)
 
+    def say(self, line: str) -> None:
+        """Print a line above what is shown. May be called from any thread."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def _line(self) -> str:
         now = standing(self._spec, self._finished)
         left = "" if now.seconds_left is None else f", about {duration(now.seconds_left / self._slots)} left"

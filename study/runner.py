@@ -14,6 +14,7 @@ from pathlib import Path
 
 import optuna
 import pandas as pd
+import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from rich.console import Console
@@ -24,6 +25,7 @@ from study.budget import Budget, Deadline, DeviceHours
 from study.cluster import Nodes, connect, environment
 from study.execution import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.export import export
+from study.head_node import watched
 from study.journal import mend
 from study.ledger import Ledger
 from study.losses import RETRIES, Losses
@@ -152,8 +154,9 @@ def _execute(
                 verbose=0,
             ),
         )
+        head_node = ray.get_runtime_context().gcs_address
         try:
-            with nodes.requested(), progress.showing():
+            with nodes.requested(), progress.showing(), watched(head_node, progress.say):
                 tuner.fit()
         finally:
             recorder.release()

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import gc
+import queue
+import socket
+import subprocess
+import sys
+import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +20,10 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
+from benchmarks.local_cluster import local_cluster
 from hasher.data import load_dataset, make_splits
 from hasher.errors import UserError
-from study import cluster
+from study import cluster, head_node
 from study.cluster import Nodes
 from study.jobs import Cell, Job, Task
 from study.run_directory import RunDirectory
@@ -26,7 +33,7 @@ from study.spec import StudySpec
 from study.trial import HasherTrainable, Resources
 from study.work import StudyData
 from tests.study.conftest import run_tiny
-from tests.study.faulty import MortalTrainable
+from tests.study.faulty import MortalTrainable, SociableTrainable
 from tests.study.test_run_study import TIMES
 
 #: Nodes of three kinds, and one that has died.
@@ -59,6 +66,62 @@ def test_nodes_that_join_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster.ray, "nodes", lambda: NODES)
     now[0] += 60
     assert nodes.slots() == 11
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("ray://127.0.0.1:10001", "ray job submit"),
+        ("127.0.0.1:9", "nothing answers"),
+        ("127.0.0.1", "nothing answers"),
+        ("127.0.0.1:99999", "nothing answers"),
+        ("", "nothing answers"),
+    ],
+)
+def test_where_no_driver_can_run_is_said_in_a_line(tiny: StudySpec, tmp_path: Path, address: str, words: str) -> None:
+    with pytest.raises(UserError, match=rf"^--address {address}: [^\n]*{words}[^\n]*$"):
+        run_tiny(tiny, tmp_path, address=address)
+
+
+def test_a_node_that_joins_gets_trials(tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only worker of the only node waits until there is another one."""
+    markers = tmp_path / "markers"
+    markers.mkdir()
+    monkeypatch.setenv("FAULTY_MARKERS", str(markers))
+    over = threading.Event()
+
+    def join(address: str) -> None:
+        while not list(markers.iterdir()):
+            if over.wait(0.1):
+                return
+        ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--address", address, "--num-cpus", "1", "--block"]
+        with subprocess.Popen(ray, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as node:
+            over.wait()
+            node.terminate()
+
+    with local_cluster(1, num_cpus=1) as local, ThreadPoolExecutor() as pool:
+        joined = pool.submit(join, local.address)
+        try:
+            result = run_tiny(tiny, tmp_path, SociableTrainable, address=local.address)
+        finally:
+            over.set()
+        joined.result()
+    assert set(result.records["state"]) <= {"complete", "pruned"}
+
+
+def test_a_lost_head_node_is_said_and_one_that_comes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_node, "LOOK_EVERY", 0.02)
+    said: queue.Queue[str] = queue.Queue()
+    head = socket.create_server(("127.0.0.1", 0))
+    host, port = head.getsockname()
+    with head_node.watched(f"{host}:{port}", said.put):
+        with pytest.raises(queue.Empty):
+            said.get(timeout=0.5)
+        head.close()
+        assert f"{host}:{port}) does not answer" in said.get(timeout=30)
+        with socket.create_server((host, port)):
+            assert "answers again" in said.get(timeout=30)
+    assert said.empty()
 
 
 def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, monkeypatch: pytest.MonkeyPatch) -> None:

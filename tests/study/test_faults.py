@@ -171,6 +171,7 @@ def test_nodes_workers_head_and_driver_may_die_under_a_study(
     """The seed has one of each."""
     assert faults.stress(1, 2395, tmp_path) == 0
     assert "1 of 1 disturbed runs" in capsys.readouterr().out
+    assert (tmp_path / "2395" / "driver.log").read_text().count("head node") == 1
     storage = open_storage(str(tmp_path / "2395" / "faults" / "journal.log"))
     trials = [
         t
