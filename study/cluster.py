@@ -25,14 +25,9 @@ LOOK_EVERY = 2.0
 _QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
-@contextmanager
-def connect(address: str | None) -> Iterator[None]:
-    """Join the cluster at `address`, or start one on this machine and stop it in the end.
-
-    A Ray of our own listens on every interface, and whoever reaches it can run code: Ray then asks every client for
-    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`,
-    and for Ray's client (``ray://``): it takes the driver's parts apart and runs Tune without them.
-    """
+def check_address(address: str | None) -> None:
+    """Raise `UserError` where nothing answers, and for Ray's client (``ray://``): it takes the driver's parts to the
+    cluster, without what they know, and runs Tune there."""
     if address is not None and address.startswith("ray://"):
         raise UserError(
             f"--address {address}: the driver must be on a machine of the cluster, give host:6379 or auto there, or "
@@ -40,6 +35,15 @@ def connect(address: str | None) -> Iterator[None]:
         )
     if address not in (None, "auto") and not answers(address):
         raise UserError(f"--address {address}: nothing answers there, it must be auto or a head node's host:port")
+
+
+@contextmanager
+def connect(address: str | None) -> Iterator[None]:
+    """Join the cluster at `address`, or start one on this machine and stop it in the end.
+
+    A Ray of our own listens on every interface, and whoever reaches it can run code: Ray then asks every client for
+    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`.
+    """
     if address is None:
         # Not taken back at the end: Ray reads the token once a process.
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

@@ -22,7 +22,7 @@ from rich.console import Console
 from hasher.data import check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from study.budget import Budget, Deadline, DeviceHours
-from study.cluster import Nodes, connect, environment
+from study.cluster import Nodes, check_address, connect, environment
 from study.execution import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.export import export
 from study.head_node import watched
@@ -82,6 +82,7 @@ def run_study(
     `trainable` takes the place of the hasher's in tests and benchmarks. Raises `hasher.errors.UserError` for data
     that cannot be read, a cluster that cannot be reached, and a run directory that holds a different study.
     """
+    check_address(options.address)
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = RunDirectory(options.runs_dir / spec.name)
     trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []

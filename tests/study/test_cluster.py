@@ -81,6 +81,7 @@ def test_nodes_that_join_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_no_driver_can_run_is_said_in_a_line(tiny: StudySpec, tmp_path: Path, address: str, words: str) -> None:
     with pytest.raises(UserError, match=rf"^--address {address}: [^\n]*{words}[^\n]*$"):
         run_tiny(tiny, tmp_path, address=address)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_node_that_joins_gets_trials(tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
