@@ -12,28 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hasher.data import EmbeddingSet, Split
 from hasher.errors import UserError
+from hasher.projections import Floats, PrincipalComponents, itq_rotation, project
 from hasher.retrieval import Retrieval, evaluate_cosine
 from hasher.scoring import released_score, score_codes
 
-Floats = NDArray[np.float32]
 Codes = NDArray[np.bool_]
+Projection = tuple[Floats, Floats]
 
 BASELINES = ("float_cosine", "lsh", "pca_sign", "itq")
 
 #: Those that depend on the seed, to be run with several.
 STOCHASTIC = frozenset({"lsh", "itq"})
-
-#: Iterations of ITQ, as its authors use.
-ITQ_ITERATIONS = 50
-
-#: Rows worked on together, which bounds the memory beside features and codes.
-CHUNK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,60 +88,29 @@ def baseline_codes(name: str, train: Floats, *items: Floats, bits: int, seed: in
         raise UserError(f"bits: must be at least 1, not {bits}")
     if name != "lsh" and bits > min(train.shape):
         return None
-    mean = train.mean(axis=0, dtype=np.float64).astype(np.float32)
-    with threadpool_limits(1):  # the same result on any machine, and small decompositions only wait for more threads
-        projection = PROJECTIONS[name](train, mean, bits, np.random.default_rng(seed))
-    return [_project(features, mean, projection) > 0 for features in items]
+    mean, directions = PROJECTIONS[name](train, bits, seed)
+    return [project(features, mean, directions) > 0 for features in items]
 
 
-def _project(features: Floats, mean: Floats, projection: Floats) -> Floats:
-    """(features - mean) times `projection` (d, bits), without a centred copy of the features."""
-    projected = np.empty((len(features), projection.shape[1]), dtype=np.float32)
-    for start in range(0, len(features), CHUNK):
-        chunk = slice(start, start + CHUNK)
-        projected[chunk] = (features[chunk] - mean) @ projection
-    return projected
+def _lsh(train: Floats, bits: int, seed: int) -> Projection:
+    directions = np.random.default_rng(seed).standard_normal((train.shape[1], bits), dtype=np.float32)
+    return train.mean(axis=0, dtype=np.float64).astype(np.float32), directions
 
 
-def _lsh(train: Floats, mean: Floats, bits: int, rng: np.random.Generator) -> Floats:
-    return rng.standard_normal((train.shape[1], bits), dtype=np.float32)
+def _pca_sign(train: Floats, bits: int, seed: int) -> Projection:
+    components = PrincipalComponents.of(train)
+    return components.mean, components.directions[:, :bits]
 
 
-def _principal_components(train: Floats, mean: Floats, bits: int, rng: np.random.Generator) -> Floats:
-    """The `bits` directions of largest variance as columns (d, bits); zeros where the data has no variance left.
-
-    A direction without variance would otherwise give a bit of rounding errors instead of a constant one.
-    """
-    width = train.shape[1]
-    covariance = np.zeros((width, width))
-    for start in range(0, len(train), CHUNK):
-        centred = train[start : start + CHUNK].astype(np.float64) - mean
-        covariance += centred.T @ centred
-    variances, directions = scipy.linalg.eigh(covariance, subset_by_index=(width - bits, width - 1))
-    variances, directions = variances[::-1], directions[:, ::-1]
-    directions *= np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(bits)])  # LAPACK leaves signs open
-    directions[:, variances <= variances[0] * width * np.finfo(np.float64).eps] = 0
-    return directions.astype(np.float32)
+def _itq(train: Floats, bits: int, seed: int) -> Projection:
+    components = PrincipalComponents.of(train)
+    rotation = itq_rotation(components.project(train, bits), seed)
+    return components.mean, components.directions[:, :bits] @ rotation
 
 
-def _itq(train: Floats, mean: Floats, bits: int, rng: np.random.Generator) -> Floats:
-    """Principal components times the rotation R that ITQ finds, starting from a random one.
-
-    With V the projected training items, B = sign(V R) and the orthogonal R that minimises ||B - V R|| (orthogonal
-    Procrustes) are found in turn, so that the loss never rises. faiss.ITQMatrix (1.15.1) is not used: it multiplies
-    by V where the Procrustes solution has its transpose, its loss rises and falls, and its codes retrieve worse.
-    """
-    components = _principal_components(train, mean, bits, rng)
-    projected = _project(train, mean, components)
-    rotation = np.linalg.qr(rng.standard_normal((bits, bits)))[0].astype(np.float32)
-    for _ in range(ITQ_ITERATIONS):
-        signs = np.where(projected @ rotation > 0, np.float32(1), np.float32(-1))
-        rotation, _ = scipy.linalg.orthogonal_procrustes(projected, signs)
-    return components @ rotation
-
-
-PROJECTIONS: dict[str, Callable[[Floats, Floats, int, np.random.Generator], Floats]] = {
+#: Mean (d,) and directions (d, bits) of each hash.
+PROJECTIONS: dict[str, Callable[[Floats, int, int], Projection]] = {
     "lsh": _lsh,
-    "pca_sign": _principal_components,
+    "pca_sign": _pca_sign,
     "itq": _itq,
 }

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hasher.config import HasherConfig
+from hasher.database_graph import ItemResponses
 from hasher.filters import build_filter
 from hasher.graph import Graph, knn_graph, normalised_adjacency
 
@@ -51,7 +52,7 @@ class Forward:
 
     normalised: Tensor  #: F (n, d)
     relaxed_codes: Tensor  #: B (n, b), in (-1, 1)
-    target: Tensor  #: S (n, n), in [-1, 1], without gradient
+    similarity: Tensor  #: S (n, n), in [0, 1], without gradient
     reconstruction: Tensor | None  #: F̂ (n, d); None where the reconstruction loss has no weight
 
 
@@ -72,16 +73,32 @@ class HAGCN(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.decoder = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, mean.shape[0]))
 
-    def forward(self, features: Tensor) -> Forward:
-        """One mini-batch of raw embeddings (n, d)."""
-        normalised = self.encoder.normalise(features)
+    def forward(self, normalised: Tensor, responses: ItemResponses | None = None) -> Forward:
+        """One mini-batch of embeddings F (n, d), as `Encoder.normalise` makes them.
+
+        The filter looks at the graph of the mini-batch, unless the items' `responses` on a larger one are given.
+        """
         continuous = self.encoder.continuous(normalised)
         relaxed = torch.tanh(self.config.alpha * self.encoder.to_bits(continuous))
+        filtered, similarity = self._filtered(normalised, continuous, relaxed, responses)
+        reconstruction = None if filtered is None else self.decoder(self.norm(filtered))
+        return Forward(normalised, relaxed, similarity, reconstruction)
+
+    def _filtered(
+        self, normalised: Tensor, continuous: Tensor, relaxed: Tensor, responses: ItemResponses | None
+    ) -> tuple[Tensor | None, Tensor]:
+        """H Z1 W3 (n, w), None where the reconstruction has no weight, and S (n, n)."""
+        reconstructs = self.config.lambda_rec > 0  # else nothing would learn from it, nor the filter's coefficients
+        if self.config.filter == "none":
+            return self.to_graph(continuous) if reconstructs else None, self._cosine(normalised)
+        if responses is not None:
+            filtered = responses.within() @ self.to_graph(continuous) if reconstructs else None
+            return filtered, responses.cosine().clamp_(min=0)
         graph = self._graph(normalised, relaxed)
-        if self.config.lambda_rec == 0:  # nothing would learn from the decoder, nor the filter's coefficients
-            return Forward(normalised, relaxed, self._target(normalised, self.filter.matrix(graph)), None)
+        if not reconstructs:
+            return None, alike(self.filter.matrix(graph))
         filtered, matrix = self.filter.apply_and_matrix(graph, self.to_graph(continuous))
-        return Forward(normalised, relaxed, self._target(normalised, matrix), self.decoder(self.norm(filtered)))
+        return filtered, alike(matrix)
 
     @torch.no_grad()
     def _graph(self, normalised: Tensor, relaxed: Tensor) -> Graph:
@@ -91,10 +108,13 @@ class HAGCN(nn.Module):
         return Graph(normalised_adjacency(weights))
 
     @torch.no_grad()
-    def _target(self, normalised: Tensor, matrix: Tensor) -> Tensor:
-        """S: how alike two items are as the filter sees them; without a filter, the cosine of their embeddings."""
-        if self.config.filter == "none":
-            unit = functional.normalize(normalised, dim=1)
-            return unit @ unit.T
-        unit = functional.normalize(matrix, dim=1)
-        return (unit @ unit.T).clamp_(min=0).mul_(2).sub_(1)
+    def _cosine(self, normalised: Tensor) -> Tensor:
+        """S without a filter: the cosine of the embeddings, sharpened as the edges of the graph are."""
+        return alike(normalised).pow_(self.config.edge_power)
+
+
+@torch.no_grad()
+def alike(rows: Tensor) -> Tensor:
+    """max(0, cosine) of every two rows (n, m): (n, n), without gradient."""
+    unit = functional.normalize(rows, dim=1)
+    return (unit @ unit.T).clamp_(min=0)

@@ -75,7 +75,7 @@ class SearchWork:
             if result.diverged:
                 epochs.append({**asdict(result), "map": float("nan")})
                 return Step("diverged", self._outcome() | _divergence(result), epochs)
-            codes = encode_split(self._trainer.model.encoder, self._dataset, self._split)
+            codes = encode_split(self._trainer.encoder, self._dataset, self._split)
             found = score_codes(self._dataset, self._split, *codes, self._job.k)
             epochs.append({**asdict(result), "map": found.map})
             if found.map > self._best.get("map", -1.0):
@@ -119,7 +119,7 @@ class ReplicateWork:
                 return Step("diverged", self._outcome() | _divergence(result), epochs)
         if self._trainer.epoch < self._trainer.config.epochs:
             return Step("running", self._outcome(), epochs)
-        found, evaluation, released = _test(self._trainer.model.encoder, self._dataset, self._split, self._job.k)
+        found, evaluation, released = _test(self._trainer.encoder, self._dataset, self._split, self._job.k)
         outcome = self._outcome() | _scores(found) | {"map_released": released}
         model = self._model(outcome) if self._job.task.index == 0 else None  # the first seed stands for the cell
         return Step("complete", outcome, epochs, evaluation, model)

@@ -79,7 +79,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _evaluate(trainer: Trainer, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
-    return score_codes(dataset, split, *encode_split(trainer.model.encoder, dataset, split), k)
+    return score_codes(dataset, split, *encode_split(trainer.encoder, dataset, split), k)
 
 
 def _type_of(annotation: Any) -> Any:

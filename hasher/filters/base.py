@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemResponses
 from hasher.graph import Graph
 
 
@@ -21,6 +22,14 @@ class GraphFilter(nn.Module, ABC):
     @abstractmethod
     def _operator(self, graph: Graph) -> Tensor:
         """H (n, n), symmetric, differentiable in the filter's parameters."""
+
+    @abstractmethod
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        """What `respond` needs of a graph too large for matrices; depends on no parameter."""
+
+    @abstractmethod
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemResponses:
+        """The responses of `items` (n,) of that graph, differentiable in the filter's parameters."""
 
     def forward(self, graph: Graph, signals: Tensor) -> Tensor:
         """Filtered signals H Z (n, w), differentiable in the signals Z (n, w) and the filter's parameters."""

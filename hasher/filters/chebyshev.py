@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemRows
+from hasher.database_graph.kernels import chebyshev_terms
 from hasher.filters.base import GraphFilter
 from hasher.filters.heat import Coefficients, heat_kernel
 from hasher.graph import Graph
@@ -49,6 +51,16 @@ class ChebyshevFilter(GraphFilter):
         for k in range(2, len(terms)):
             torch.addmm(terms[k - 2], adjacency, terms[k - 1], beta=-1, alpha=-2, out=terms[k])
         return terms
+
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        degree, reached = len(self.coefficients) - 1, graph.reached()
+        terms = graph.computed(f"chebyshev-{degree}", lambda: chebyshev_terms(graph.rows, reached, degree))
+        return DatabaseArrays((reached, terms))
+
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemRows:
+        columns, terms = arrays.take(items)
+        values = torch.einsum("k,nks->ns", self.coefficients(), terms)
+        return ItemRows(items, columns.long(), values, arrays.total)
 
 
 def heat_kernel_coefficients(degree: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemModes
 from hasher.filters.base import SpectralFilter
 from hasher.filters.bspline import bspline, bspline_sites
 from hasher.filters.heat import Coefficients, heat_kernel
@@ -29,3 +30,11 @@ class FourierFilter(SpectralFilter):
 
     def _modes(self, graph: Graph) -> tuple[Tensor, Tensor]:
         return graph.lowest_eigenpairs(self.modes)
+
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        eigenvalues, modes = graph.lowest_eigenpairs(self.modes)
+        return DatabaseArrays((modes,), (eigenvalues,))
+
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemModes:
+        (modes,) = arrays.take(items)
+        return ItemModes(modes, self.response(arrays.common[0]))

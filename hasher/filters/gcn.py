@@ -3,6 +3,8 @@
 from torch import Tensor
 
 from hasher.filters.base import GraphFilter
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemRows
+from hasher.database_graph.kernels import chebyshev_terms
 from hasher.graph import Graph
 
 
@@ -14,3 +16,11 @@ class GCNFilter(GraphFilter):
 
     def _operator(self, graph: Graph) -> Tensor:
         return graph.adjacency
+
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        reached = graph.reached()
+        return DatabaseArrays((reached, -graph.computed("hop", lambda: chebyshev_terms(graph.rows, reached, 1))[:, 1]))
+
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemRows:
+        columns, values = arrays.take(items)
+        return ItemRows(items, columns.long(), values, arrays.total)

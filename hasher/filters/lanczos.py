@@ -5,8 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemRows
 from hasher.filters.base import GraphFilter
 from hasher.filters.heat import HEAT_TIME, Coefficients
+from hasher.filters.krylov import krylov_arrays, krylov_rows
 from hasher.graph import Graph, eigh
 
 #: A Krylov vector shorter than this is rounding error of the ones before: the space is exhausted.
@@ -43,6 +45,12 @@ class LanczosFilter(GraphFilter):
         coordinates = weights @ ritz_vectors.mT
         operator = (coordinates @ basis).squeeze(1)
         return (operator + operator.T) / 2
+
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        return krylov_arrays(graph, self.steps)
+
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemRows:
+        return krylov_rows(arrays, items, self.response)
 
     @torch.no_grad()
     def _krylov(self, adjacency: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -2,10 +2,15 @@
 
 from torch import Tensor
 
+from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemRows
 from hasher.filters.base import SpectralFilter
 from hasher.filters.bspline import bspline, bspline_sites
 from hasher.filters.heat import Coefficients, heat_kernel
+from hasher.filters.krylov import krylov_arrays, krylov_rows
 from hasher.graph import Graph
+
+#: Krylov steps in the place of an eigendecomposition, where the graph is too large for one.
+STEPS = 10
 
 
 class SplineFilter(SpectralFilter):
@@ -23,3 +28,9 @@ class SplineFilter(SpectralFilter):
 
     def _modes(self, graph: Graph) -> tuple[Tensor, Tensor]:
         return graph.eigenpairs()
+
+    def database_arrays(self, graph: DatabaseGraph) -> DatabaseArrays:
+        return krylov_arrays(graph, STEPS)
+
+    def respond(self, arrays: DatabaseTensors, items: Tensor) -> ItemRows:
+        return krylov_rows(arrays, items, self.response)
