@@ -25,6 +25,7 @@ PAPER_NAMES: dict[str, str] = {
 
 BASELINE_LABELS: dict[str, str] = {
     "float_cosine": "Float cosine",
+    "float_diffusion": "Float diffusion",
     "lsh": "LSH",
     "pca_sign": "PCA-sign",
     "itq": "ITQ",

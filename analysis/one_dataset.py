@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from analysis.names import in_order
 from analysis.study_records import StudyRecords
+from hasher.baselines import BASELINES
+
+#: Baselines that filters are compared with. Float diffusion asks the whole graph of the database at every query, as no
+#: hash does: it is a level to look up to, which the ladder shows, and can be the best of no column.
+COMPARED_BASELINES = tuple(name for name in BASELINES if name != "float_diffusion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +24,11 @@ class OneDataset:
     def filters(self) -> list[str]:
         """In the order of every table's rows."""
         return in_order(self.study.spec.filters)
+
+    @property
+    def compared(self) -> list[str]:
+        """Filters, then the baselines they are compared with."""
+        return [*self.filters, *in_order(COMPARED_BASELINES)]
 
     @property
     def bits(self) -> list[int]:

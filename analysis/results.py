@@ -20,11 +20,6 @@ from study.jobs import Cell
 class DatasetResults(OneDataset):
     """The results on `dataset`, each computed once."""
 
-    @property
-    def methods(self) -> list[str]:
-        """Filters, then baselines."""
-        return [*self.filters, *in_order(BASELINES)]
-
     def cell(self, method: str, bits: int) -> Cell:
         return Cell(self.dataset, method, bits)
 
@@ -35,8 +30,13 @@ class DatasetResults(OneDataset):
 
     @property
     def cells(self) -> list[Cell]:
-        """Those of the filters, then those of the baselines."""
-        return [self.cell(name, bits) for name in self.methods for bits in self.bits]
+        """Those of the filters, then those of all baselines."""
+        return [self.cell(name, bits) for name in [*self.filters, *in_order(BASELINES)] for bits in self.bits]
+
+    @property
+    def compared_cells(self) -> list[Cell]:
+        """Those of the filters, then those of the baselines they are compared with: the entries of the main table."""
+        return [self.cell(name, bits) for name in self.compared for bits in self.bits]
 
     @cached_property
     def _summaries(self) -> dict[Cell, pd.Series]:
@@ -58,7 +58,7 @@ class DatasetResults(OneDataset):
         return {bits: self._compare(bits) for bits in self.bits}
 
     def _compare(self, bits: int) -> Column:
-        cells = [self.cell(method, bits) for method in self.methods]
+        cells = [self.cell(method, bits) for method in self.compared]
         means = {
             cell.filter: float(self.summary(cell)["map_mean"]) for cell in cells if self.summary(cell)["replicates"]
         }

@@ -1,6 +1,7 @@
 """What every hasher is compared with: the float vectors themselves, and three hashes that learn from no label.
 
 - ``float_cosine``: no hashing; cosine of the raw vectors, not centred.
+- ``float_diffusion``: no hashing; heat diffusion over the graph of all training items (see `hasher.diffusion`).
 - ``lsh``: signs of projections on random Gaussian directions (Charikar 2002).
 - ``pca_sign``: signs of the projections on the first principal components.
 - ``itq``: principal components rotated so that their signs lose least (Gong, Lazebnik, Gordo & Perronnin 2013).
@@ -15,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.data import EmbeddingSet, Split
+from hasher.diffusion import Diffusion
 from hasher.errors import UserError
 from hasher.projections import Floats, PrincipalComponents, itq_rotation, project
-from hasher.retrieval import Retrieval, evaluate_cosine
+from hasher.retrieval import Retrieval, evaluate_cosine, evaluate_scores
 from hasher.scoring import released_score, score_codes
+from hasher.training_items import TrainingItems
 
 Codes = NDArray[np.bool_]
 Projection = tuple[Floats, Floats]
 
-BASELINES = ("float_cosine", "lsh", "pca_sign", "itq")
+BASELINES = ("float_cosine", "float_diffusion", "lsh", "pca_sign", "itq")
 
 #: Those that depend on the seed, to be run with several.
 STOCHASTIC = frozenset({"lsh", "itq"})
@@ -35,9 +38,9 @@ class BaselineResult:
 
     Attributes:
         retrieval: all metrics.
-        map_released: mAP as the released code computes it; None for `float_cosine`, which has no codes.
-        query_codes: boolean (queries, bits), or None for `float_cosine`.
-        database_codes: boolean (database, bits), or None for `float_cosine`.
+        map_released: mAP as the released code computes it; None for the `REFERENCES`, which have no codes.
+        query_codes: boolean (queries, bits), or None for the `REFERENCES`.
+        database_codes: boolean (database, bits), or None for the `REFERENCES`.
     """
 
     retrieval: Retrieval
@@ -51,16 +54,14 @@ def evaluate_baseline(
 ) -> BaselineResult | None:
     """Score the baseline `name` on `split`; None where it does not exist at this length (see `baseline_codes`).
 
-    `float_cosine` is the same for any `bits` and `seed`.
+    The `REFERENCES` are the same for any `bits` and `seed`.
 
     Raises:
         UserError: no baseline of this name, or bits or k below 1.
     """
+    if name in REFERENCES:
+        return BaselineResult(REFERENCES[name](dataset, split, k), None, None, None)
     queries, database = dataset.features[split.queries], dataset.features[split.database]
-    if name == "float_cosine":
-        labels = dataset.labels
-        found = evaluate_cosine(queries, labels[split.queries], database, labels[split.database], k)
-        return BaselineResult(found, None, None, None)
     codes = baseline_codes(name, dataset.features[split.train], queries, database, bits=bits, seed=seed)
     if codes is None:
         return None
@@ -71,6 +72,28 @@ def evaluate_baseline(
         query_codes=query_codes,
         database_codes=database_codes,
     )
+
+
+def _float_cosine(dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
+    queries, database = dataset.features[split.queries], dataset.features[split.database]
+    return evaluate_cosine(queries, dataset.labels[split.queries], database, dataset.labels[split.database], k)
+
+
+def _float_diffusion(dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
+    """Heat also spreads over training items without a label; only the others are ranked."""
+    diffusion = Diffusion.over(TrainingItems(dataset.features[split.train]))
+    queries, ranked = dataset.features[split.queries], np.searchsorted(split.train, split.database)
+    return evaluate_scores(
+        lambda rows: diffusion.scores(queries[rows])[:, ranked],
+        dataset.labels[split.queries], dataset.labels[split.database], k,
+    )  # fmt: skip
+
+
+#: Rankings by the float vectors: without codes, without bits, and with nothing random.
+REFERENCES: dict[str, Callable[[EmbeddingSet, Split, int], Retrieval]] = {
+    "float_cosine": _float_cosine,
+    "float_diffusion": _float_diffusion,
+}
 
 
 def baseline_codes(name: str, train: Floats, *items: Floats, bits: int, seed: int = 0) -> list[Codes] | None:

@@ -17,7 +17,7 @@ from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.figures.view import DatasetView
 from analysis.figures.wording import listed
-from analysis.names import in_order, label
+from analysis.names import label
 from analysis.per_query import per_query
 from analysis.statistics.intervals import bootstrap_interval
 from study.jobs import Cell
@@ -52,7 +52,7 @@ def _points(view: DatasetView, kind: str) -> Points:
     """By method, in ascending bits; only what has a score."""
     found: Points = {}
     means = view.tested(kind).groupby(["filter", "bits"])["map"].mean()
-    for method in in_order(str(name) for name in means.index.unique("filter")):
+    for method in (name for name in view.compared if name in means.index.unique("filter")):
         for bits, mean in means[method].items():
             found.setdefault(method, []).append(_point(view, Cell(view.dataset, method, int(str(bits))), float(mean)))
     return found

@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis.names import in_order
 from analysis.one_dataset import OneDataset
 from study.jobs import Cell
 
@@ -90,5 +89,6 @@ class DatasetView(OneDataset):
         return np.mean(arrays, axis=0) if arrays else None
 
     def methods(self, bits: int) -> list[str]:
-        """Filters and baselines that were evaluated at `bits`."""
-        return in_order(method for method, evaluated in self.evaluations if evaluated == bits)
+        """Filters that were evaluated at `bits`, and baselines they are compared with."""
+        found = {method for method, evaluated in self.evaluations if evaluated == bits}
+        return [method for method in self.compared if method in found]

@@ -21,7 +21,7 @@ def against_paper_table(results: DatasetResults) -> Table:
         Column("map", "mAP"), Column("map_minus_paper", "minus paper"),
     ]  # fmt: skip
     chance = chance_scores(results.study, results.dataset)
-    rows = [_row(results, cell, printed.get((cell.filter, cell.bits))) for cell in results.cells]
+    rows = [_row(results, cell, printed.get((cell.filter, cell.bits))) for cell in results.compared_cells]
     known = [chance.map_released, chance.map_at_k, chance.map] if isinstance(chance, Chance) else [None] * 3
     random_codes = [Entry("Random codes", "random_codes"), Entry("any"), Entry(MISSING)]
     for score in known:

@@ -26,7 +26,7 @@ def main_table(results: DatasetResults) -> Table:
     columns = [FILTER, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
     rows = [
         [method_entry(method), *(_score(results, results.cell(method, bits)) for bits in results.bits)]
-        for method in results.methods
+        for method in results.compared
     ]
     title = f"{dataset_label(results.dataset)}: mAP by filter and code length"
     return Table("", title, columns, rows, _notes(results), frozenset({len(results.filters)}))
@@ -57,7 +57,7 @@ def _untested(results: DatasetResults) -> list[str]:
     """Rows that were not compared with the best, by reason."""
     rows: dict[tuple[int, str], list[str]] = defaultdict(list)
     for bits, column in results.columns.items():
-        for method in results.methods:
+        for method in results.compared:
             pair = column.against_best(method)
             if pair is not None and pair.test is None:
                 rows[bits, pair.why_not].append(full_label(method))
@@ -72,7 +72,7 @@ def _reason_in_words(why: str) -> str:
 
 
 def _incomplete(results: DatasetResults) -> list[str]:
-    rows = [(cell, results.summary(cell)) for cell in results.cells]
+    rows = [(cell, results.summary(cell)) for cell in results.compared_cells]
     fewer = [
         f"{full_label(cell.filter)} at {cell.bits} bits on {row['replicates']} of {row['replicates_planned']}"
         for cell, row in rows
@@ -84,7 +84,7 @@ def _incomplete(results: DatasetResults) -> list[str]:
 def _missing(results: DatasetResults) -> list[str]:
     """Why entries are missing, each reason with its number of entries."""
     cells: dict[str, list[str]] = defaultdict(list)
-    for cell in results.cells:
+    for cell in results.compared_cells:
         reason = results.summary(cell)["missing"]
         if reason:
             cells[reason].append(f"{full_label(cell.filter)} at {cell.bits} bits")

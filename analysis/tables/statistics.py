@@ -57,7 +57,7 @@ def best_table(results: DatasetResults) -> Table:
     columns = [FILTER, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
     rows = [
         [method_entry(method), *(_against_best(results, method, bits) for bits in results.bits)]
-        for method in results.methods
+        for method in results.compared
     ]
     notes = [
         "mAP minus that of the best of the column, and the p-value that the two are equal: a two-way test on "

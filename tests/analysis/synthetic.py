@@ -19,6 +19,7 @@ import numpy as np
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 
+from hasher.baselines import BASELINES, REFERENCES, STOCHASTIC
 from hasher.data import load_dataset, make_splits
 from hasher.files import write_atomically
 from study.export import export
@@ -32,7 +33,7 @@ from study.state import State, winner
 #: Mean `map` at 16 bits.
 LEVELS = {
     "spline": 0.60, "lanczos": 0.61, "chebyshev": 0.61, "gcn": 0.59, "fourier": 0.62, "none": 0.53,
-    "float_cosine": 0.55, "lsh": 0.40, "pca_sign": 0.45, "itq": 0.50,
+    "float_cosine": 0.55, "float_diffusion": 0.66, "lsh": 0.40, "pca_sign": 0.45, "itq": 0.50,
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ class Truth:
 
     def level(self, cell: Cell) -> float:
         """The true mean `map` of a cell."""
-        doublings = 0.0 if cell.filter == "float_cosine" else math.log2(cell.bits / 16)
+        doublings = 0.0 if cell.filter in REFERENCES else math.log2(cell.bits / 16)
         return self.levels[cell.filter] + self.per_doubling * doublings
 
 
@@ -207,7 +208,8 @@ class _Model:
         index = self._data[cell.dataset]["query_index"]
         count = len(index)
         paired_seed = self._rng("seed", task.kind, task.index).normal(0, truth.seed)
-        seed = 0.0 if cell.filter in ("float_cosine", "pca_sign") else paired_seed + rng.normal(0, truth.method_seed)
+        fixed = cell.filter in BASELINES and cell.filter not in STOCHASTIC
+        seed = 0.0 if fixed else paired_seed + rng.normal(0, truth.method_seed)
         shared = self._rng("query", cell.dataset).normal(0, truth.query, count)
         own = self._rng("method query", str(cell)).normal(0, truth.method_query, count)
         scores = truth.level(cell) + seed + shared + own + rng.normal(0, truth.noise, count)
@@ -221,7 +223,7 @@ class _Model:
             "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
             "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),
         }
-        if cell.filter == "float_cosine":
+        if cell.filter in REFERENCES:
             return arrays
         radii = np.arange(cell.bits + 1) / cell.bits
         mixed = rng.normal(size=(500, cell.bits)) @ (np.eye(cell.bits) + 0.1 * rng.normal(size=(cell.bits, cell.bits)))

@@ -35,7 +35,7 @@ def test_means_deviations_and_counts(run_directory):
         assert [found[state] for state in ("complete", "pruned", "diverged")] == [
             states.count(state) for state in ("complete", "pruned", "diverged")
         ]
-    assert len(summarise(study)) == 2 * (6 + 4) * 2
+    assert len(summarise(study)) == 2 * (6 + 5) * 2
 
 
 def test_what_is_missing_and_why(tmp_path):
