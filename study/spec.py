@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hasher.config import DEFAULT_ORDERS, FilterName, HasherConfig, first_error
-from hasher.data import SplitConfig
+from hasher.data import SplitConfig, dataset_name
 from hasher.errors import UserError
 from study.dimensions import Dimension, Value
 
@@ -33,11 +33,19 @@ class DatasetSpec(_Strict):
     validation_queries: int | None = Field(None, ge=1)
     max_database: int | None = Field(None, ge=2)
 
+    @field_validator("source")
+    @classmethod
+    def _check_source(cls, source: str) -> str:
+        try:
+            dataset_name(source)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return source
+
     @property
     def name(self) -> str:
-        """A built-in name as it is; the stem of an embedding file; the last part of a folder's path."""
-        path = Path(self.source)
-        return path.stem if path.suffix == ".npz" else path.name
+        """What tables, records and file names call it; see `hasher.data.dataset_name`."""
+        return dataset_name(self.source)
 
     def split_config(self, seed: int) -> SplitConfig:
         """The split this data set gets in a study with this `split_seed`."""

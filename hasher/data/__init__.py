@@ -6,7 +6,7 @@
 from hasher.data.description import describe
 from hasher.data.duplicates import check_leaks
 from hasher.data.embedding_set import EmbeddingSet
-from hasher.data.registry import load_dataset
+from hasher.data.registry import dataset_name, load_dataset
 from hasher.data.splits import Split, SplitConfig, Splits, make_splits
 from hasher.data.vectors import Items, KnownSplit, Vectors, load_vectors
 
@@ -19,6 +19,7 @@ __all__ = [
     "Splits",
     "Vectors",
     "check_leaks",
+    "dataset_name",
     "describe",
     "load_dataset",
     "load_vectors",

@@ -8,6 +8,7 @@ from hasher.data.digits import load_digits
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
 from hasher.data.folder import load_folder
+from hasher.data.gaussian import gaussian_recipe, load_gaussian
 from hasher.data.npz import load_npz
 from hasher.errors import UserError
 
@@ -26,9 +27,9 @@ EMBEDDABLE = ("stl10", "stanford_cars", "tiny_imagenet")
 def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
     """Load a data set by name or by path.
 
-    A built-in name comes first, then the name of an embedding file, ``<data_dir>/<name>.npz`` or
-    ``<data_dir>/embeddings/<name>.npz``, then the path of an ``.npz`` file or of a folder of
-    ``<class>/<name>.npy``.
+    A built-in name (``digits``) or a recipe (``gaussian:200``) comes first, then the name of an embedding file,
+    ``<data_dir>/<name>.npz`` or ``<data_dir>/embeddings/<name>.npz``, then the path of an ``.npz`` file or of a
+    folder of ``<class>/<name>.npy``.
 
     Args:
         source: the name or path.
@@ -40,6 +41,9 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
     data_dir = DEFAULT_DATA_DIR if data_dir is None else data_dir
     if source in BUILT_IN:
         return BUILT_IN[source](data_dir)
+    recipe = gaussian_recipe(source)
+    if recipe is not None:
+        return load_gaussian(recipe)
     path = _named_file(source, data_dir) or Path(source).expanduser()
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
         raise UserError(_not_found(source, data_dir))
@@ -48,6 +52,22 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
     if path.suffix != ".npz":
         raise UserError(f"{path}: a data set is an .npz file or a folder, expected a name that ends in .npz")
     return load_npz(path)
+
+
+def dataset_name(source: str) -> str:
+    """The name in tables and file names of the data set that `source` stands for, without loading it.
+
+    A built-in name is itself and a recipe's is made fit for files (``gaussian-200`` of ``gaussian:200``); otherwise it
+    is the stem of an embedding file or the last part of a folder's path.
+
+    Raises:
+        UserError: a recipe that is none.
+    """
+    recipe = gaussian_recipe(source)
+    if recipe is not None:
+        return recipe.name
+    path = Path(source)
+    return path.stem if path.suffix == ".npz" else path.name
 
 
 def _is_name(source: str) -> bool:
@@ -70,6 +90,6 @@ def _not_found(source: str, data_dir: Path) -> str:
     files = sorted([*data_dir.glob("*.npz"), *data_dir.glob("embeddings/*.npz")])
     found = ", ".join(path.stem for path in files) or "none"
     return (
-        f"{source}: no data set of this name; built in: {', '.join(BUILT_IN)}; embedding files in {data_dir}: {found}; "
-        f"or give the path of an .npz file or of a folder <root>/<class>/<name>.npy"
+        f"{source}: no data set of this name; built in: {', '.join(BUILT_IN)}, gaussian:CLASSES; embedding files in "
+        f"{data_dir}: {found}; or give the path of an .npz file or of a folder <root>/<class>/<name>.npy"
     )

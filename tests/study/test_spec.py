@@ -8,8 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import ValidationError
 
 from hasher.config import HasherConfig
+from hasher.data import load_dataset
 from hasher.errors import UserError
 from study.dimensions import Dimension
 from study.jobs import all_tasks, cells
@@ -152,6 +154,18 @@ def test_an_overriding_data_set_keeps_the_limits_of_the_file(tmp_path: Path) -> 
     path = write(tmp_path, datasets=[{"source": "fashion_mnist", "max_database": 500}, "digits"])
     spec = read_spec(path, {"datasets": ["fashion_mnist", "other.npz"]})
     assert [(d.name, d.max_database) for d in spec.datasets] == [("fashion_mnist", 500), ("other", None)]
+
+
+def test_the_name_of_a_data_set_is_fit_for_files_and_the_one_it_is_loaded_with(tmp_path: Path) -> None:
+    for source in ("gaussian:3:4:60", "gaussian:3:256:60"):
+        spec = StudySpec(**{**TINY, "datasets": [source]})
+        assert [dataset.source for dataset in spec.datasets] == [source]
+        assert spec.datasets[0].name == load_dataset(source).name == source.replace(":", "-")
+    with pytest.raises(ValidationError, match="gaussian-200 is listed twice"):  # 256 is the default width
+        StudySpec(**{**TINY, "datasets": ["gaussian:200", "gaussian:200:256"]})
+    with pytest.raises(UserError, match=r"datasets\.0\.source: gaussian:1: 1 class\(es\), at least 2") as caught:
+        read_spec(write(tmp_path, datasets=["gaussian:1"]))
+    assert "\n" not in str(caught.value)
 
 
 def test_cells_and_tasks_multiply_out(tiny: StudySpec) -> None:
