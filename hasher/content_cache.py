@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,8 +34,8 @@ def cache_folder() -> Path:
 class ContentCache:
     """What follows from one array, in files named after its content.
 
-    The processes of a machine share a file's memory: it is mapped, and what one writes stays its own. Delete the folder at
-    will.
+    The processes of a machine share a file's memory: it is mapped, and what one writes stays its own. The folder may be
+    deleted at any time.
     """
 
     def __init__(self, content: NDArray[np.float32]) -> None:
@@ -76,7 +77,7 @@ def _mapped(paths: Sequence[Path]) -> list[NDArray[Any]] | None:
     for path in paths:
         try:
             arrays.append(np.load(path, mmap_mode="c", allow_pickle=False))
-            os.utime(path)  # used now
+            os.utime(path, ns=(time.time_ns(),) * 2)  # used now
         except (OSError, ValueError, EOFError):
             return None
     return arrays
@@ -90,10 +91,10 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 def _drop_oldest(folder: Path, spare: Sequence[Path]) -> None:
     """Keep what was used last, up to `LIMIT` bytes; a process that has a dropped file mapped keeps what it sees."""
-    stats = ((path.stat(), path) for path in folder.glob("*.npy"))
-    newest_first = sorted(((stat.st_mtime, stat.st_size, path) for stat, path in stats), reverse=True)
+    with os.scandir(folder) as entries:
+        files = [(entry.stat(), Path(entry)) for entry in entries if entry.name.endswith(".npy")]
     total = 0
-    for _, size, path in newest_first:
-        total += size
+    for stat, path in sorted(files, key=lambda file: file[0].st_mtime_ns, reverse=True):
+        total += stat.st_size
         if total > LIMIT and path not in spare:
             path.unlink(missing_ok=True)

@@ -28,8 +28,20 @@ def encode(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.bool_]:
     _check_width(encoder, features)
     codes = np.empty((len(features), encoder.to_bits.out_features), dtype=bool)
     for rows, chunk in _chunks(encoder, features):
-        codes[rows] = chunk
+        codes[rows] = (chunk > 0).cpu().numpy()
     return codes
+
+
+def real_values(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.float32]:
+    """What the bits of `encode` are the signs of: the encoder's outputs for `features` (n, d), (n, bits).
+
+    Raises `UserError` as `encode` does.
+    """
+    _check_width(encoder, features)
+    values = np.empty((len(features), encoder.to_bits.out_features), dtype=np.float32)
+    for rows, chunk in _chunks(encoder, features):
+        values[rows] = chunk.cpu().numpy()
+    return values
 
 
 def encode_packed(
@@ -42,7 +54,7 @@ def encode_packed(
     _check_width(encoder, features)
     packed = np.empty((len(features), -(-encoder.to_bits.out_features // 8)), dtype=np.uint8)
     for rows, chunk in _chunks(encoder, features):
-        packed[rows] = np.packbits(chunk, axis=1)
+        packed[rows] = np.packbits((chunk > 0).cpu().numpy(), axis=1)
         progress(len(chunk))
     return packed
 
@@ -53,20 +65,21 @@ def _check_width(encoder: Encoder, features: NDArray[Any]) -> None:
         raise UserError(f"features: shape {features.shape} does not fit this hasher, expected (n, {width})")
 
 
-def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-    """The codes chunk by chunk, and the rows they belong to."""
+def _chunks(encoder: Encoder, features: NDArray[Any]) -> Iterator[tuple[slice, Tensor]]:
+    """The encoder's outputs chunk by chunk, on its device, and the rows they belong to."""
     for start in range(0, len(features), CHUNK):
         rows = slice(start, min(start + CHUNK, len(features)))
-        yield rows, _encode_chunk(encoder, features[rows], start)
+        yield rows, _outputs(encoder, features[rows], start)
 
 
 @torch.inference_mode()
-def _encode_chunk(encoder: Encoder, chunk: NDArray[Any], start: int) -> NDArray[np.bool_]:
+def _outputs(encoder: Encoder, chunk: NDArray[Any], start: int) -> Tensor:
     with np.errstate(over="ignore"):
         # a copy where it must be one: torch warns of memory that may not be written, though nothing here writes
         values = torch.from_numpy(np.require(chunk, np.float32, ["C", "W"])).to(encoder.mean.device)
     _check_lengths(values, start)
-    return (encoder(values) > 0).cpu().numpy()
+    outputs: Tensor = encoder(values)
+    return outputs
 
 
 def _check_lengths(values: Tensor, start: int) -> None:

@@ -54,10 +54,10 @@ def ranking_loss(agreement: Tensor, similarity: Tensor, temperature: float) -> T
     """-mean_i Σ_{j≠i} P_ij log Q_ij / log(n - 1): the alike are to be nearer than the others, by no stated distance.
 
     P_ij = S_ij / Σ_{l≠i} S_il says how an item's attention should be shared among the others of the mini-batch, and
-    Q_ij = exp(g_ij / τ) / Σ_{l≠i} exp(g_il / τ) how its code shares it: stochastic neighbour embedding (Hinton & Roweis,
-    NeurIPS 2002) with a graph's response in the place of Gaussian similarities; in form InfoNCE with soft targets. Codes
-    that know nothing score 1 at every size of mini-batch, which is what the division is for. An item that nothing is
-    like has nothing to learn, and counts as 0.
+    Q_ij = exp(g_ij / τ) / Σ_{l≠i} exp(g_il / τ) how its code shares it: stochastic neighbour embedding (Hinton &
+    Roweis, NeurIPS 2002) with a graph's response in the place of Gaussian similarities; in form InfoNCE with soft
+    targets. Codes that know nothing score 1 at every size of mini-batch, which is what the division is for. An item
+    that nothing is like has nothing to learn, and counts as 0.
 
     Args:
         agreement: g (n, n), of codes, in [-1, 1].

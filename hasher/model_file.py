@@ -20,8 +20,10 @@ from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.model import HAGCN
+from hasher.older_versions import made_by_0_1
 
-FORMAT = "hagcn-hasher-1"
+FORMAT = "hagcn-hasher-2"
+FORMAT_OF_0_1 = "hagcn-hasher-1"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def load_hasher(path: str | Path) -> SavedHasher:
         raise UserError(f"{path}: no such model file") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
+    if metadata.get("format") == FORMAT_OF_0_1:
+        raise made_by_0_1(path, "a hasher", "train it again")
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path}: not a hasher (format {metadata.get('format')!r}, expected {FORMAT!r})")
     config = HasherConfig.parse(_json_object(metadata, "config", path), str(path))

@@ -1,10 +1,11 @@
 """Training one hasher, an epoch at a time, from a state that can be saved and continued exactly."""
 
+import copy
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def resolve_device(name: str) -> torch.device:
 class Trainer:
     """A hasher, its optimiser and its random state.
 
-    `features` (n, d) float32 are the training embeddings. The seed decides the initial weights and what the mini-batches
+    `features` (n, d) float32 are the training embeddings. The seed decides the initial weights and what mini-batches
     are made of and nothing else is random, so the same seed, data and device give the same hasher.
     """
 
@@ -63,12 +64,12 @@ class Trainer:
         self.config = config
         self.device = device
         self.epoch = 0
-        items = TrainingItems(np.asarray(features, dtype=np.float32))
+        items = TrainingItems(np.require(features, np.float32, ["C", "W"]))  # torch takes none that is read-only
         self._random = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             # Built on the CPU, so that a seed means the same weights on every device.
-            self.model = HAGCN(config, torch.from_numpy(items.features).mean(dim=0))
+            self.model = HAGCN(config, torch.from_numpy(items.mean))
             if config.start == "itq":
                 start_at_itq(self.model.encoder, items, seed)
         self.model.to(device)
@@ -84,7 +85,16 @@ class Trainer:
     @property
     def encoder(self) -> Encoder:
         """The encoder as it would be used now: the average of its last steps, where that is asked for."""
-        return self.model.encoder if self._average is None else self._average.module
+        return self.model.encoder if self._average is None else cast(Encoder, self._average.module)
+
+    @property
+    def trained(self) -> HAGCN:
+        """The model with that encoder, apart from the one in training where the two differ."""
+        if self._average is None:
+            return self.model
+        model = copy.deepcopy(self.model)
+        model.encoder.load_state_dict(self.encoder.state_dict())
+        return model
 
     def run_epoch(self) -> EpochResult:
         """One pass over the training items, in mini-batches of nearly equal size, at most `batch_size` each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hasher.content_cache import ContentCache
@@ -18,6 +19,11 @@ class TrainingItems:
     def __init__(self, features: Floats) -> None:
         self.features = features
         self.cache = ContentCache(features)
+
+    @cached_property
+    def mean(self) -> Floats:
+        """(d,)."""
+        return self.features.mean(axis=0, dtype=np.float64).astype(np.float32)
 
     @cached_property
     def components(self) -> PrincipalComponents:
@@ -39,4 +45,4 @@ class TrainingItems:
 
     def graph(self, k: int, edge_power: float) -> DatabaseGraph:
         """The graph of all items that links each to its `k` nearest."""
-        return build_graph(self.features, self.components.mean, self.cache, k, edge_power)
+        return build_graph(self.features, self.mean, self.cache, k, edge_power)

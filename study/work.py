@@ -14,7 +14,7 @@ from hasher.data import EmbeddingSet, Split, Splits
 from hasher.model import Encoder
 from hasher.model_file import SavedHasher, to_bytes
 from hasher.retrieval import Retrieval, bit_balance, bit_correlation
-from hasher.scoring import encode_split, released_score, score_codes
+from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
 from hasher.training import EpochResult, Trainer, resolve_device
 from study.jobs import Job
 
@@ -119,8 +119,8 @@ class ReplicateWork:
                 return Step("diverged", self._outcome() | _divergence(result), epochs)
         if self._trainer.epoch < self._trainer.config.epochs:
             return Step("running", self._outcome(), epochs)
-        found, evaluation, released = _test(self._trainer.encoder, self._dataset, self._split, self._job.k)
-        outcome = self._outcome() | _scores(found) | {"map_released": released}
+        scores, evaluation = _test(self._trainer.encoder, self._dataset, self._split, self._job.k)
+        outcome = self._outcome() | scores
         model = self._model(outcome) if self._job.task.index == 0 else None  # the first seed stands for the cell
         return Step("complete", outcome, epochs, evaluation, model)
 
@@ -135,7 +135,7 @@ class ReplicateWork:
             "dataset": self._dataset.name, "fingerprint": self._dataset.fingerprint,
             "split": self._split_config.model_dump(), "seed": self._job.seed,
         }  # fmt: skip
-        return to_bytes(SavedHasher(self._trainer.model, about | outcome))
+        return to_bytes(SavedHasher(self._trainer.trained, about | outcome))
 
     def state_dict(self) -> dict[str, Any]:
         return {"trainer": self._trainer.state_dict()}
@@ -191,10 +191,18 @@ def _divergence(result: EpochResult) -> dict[str, Any]:
 
 def _test(
     encoder: Encoder, dataset: EmbeddingSet, split: Split, k: int
-) -> tuple[Retrieval, Mapping[str, np.ndarray], float]:
-    queries, database = encode_split(encoder, dataset, split)
+) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+    """Scores of the codes and of the real values they are signs of, and the arrays they come from."""
+    values = real_values_of_split(encoder, dataset, split)
+    queries, database = (part > 0 for part in values)
     found = score_codes(dataset, split, queries, database, k)
-    return found, _arrays(found, split, database), released_score(dataset, split, queries, database, k)
+    scores = _scores(found) | {"map_released": released_score(dataset, split, queries, database, k)}
+    arrays = _arrays(found, split, database)
+    before_signs = score_real_values(dataset, split, *values, k)
+    if before_signs is not None:
+        scores["map_real_valued"] = before_signs.map
+        arrays["average_precision_real_valued"] = before_signs.average_precision
+    return scores, arrays
 
 
 def _scores(found: Retrieval) -> dict[str, Any]:
@@ -205,7 +213,7 @@ def _sizes(split: Split) -> dict[str, Any]:
     return {"train_items": len(split.train), "database_items": len(split.database), "queries": len(split.queries)}
 
 
-def _arrays(found: Retrieval, split: Split, codes: np.ndarray | None) -> Mapping[str, np.ndarray]:
+def _arrays(found: Retrieval, split: Split, codes: np.ndarray | None) -> dict[str, np.ndarray]:
     """What figures and tests need of one evaluation, beyond its scores."""
     arrays = {
         "query_index": split.queries,

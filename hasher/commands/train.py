@@ -70,7 +70,7 @@ def run(given: argparse.Namespace) -> int:
         "dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": splits.config.model_dump(),
         "seed": given.seed, "map": found.map, "map_at_k": found.map_at_k,
     }  # fmt: skip
-    save_hasher(SavedHasher(trainer.model, about), path)
+    save_hasher(SavedHasher(trainer.trained, about), path)
     print(
         f"test: mAP {found.map:.4f}  mAP@{given.k} {found.map_at_k:.4f}  "
         f"precision within radius 2 {found.precision_at_radius_2:.4f}\nrow in {given.csv}, model in {path}"

@@ -83,8 +83,8 @@ def build_graph(
     Weights are max(0, cos)^edge_power (1 for all links where `edge_power` is 0), symmetrised by the maximum.
     """
 
-    def compute() -> list[NDArray[np.float32]]:
-        return list(nearest(unit_vectors(features, mean), k))
+    def compute() -> tuple[NDArray[Any], ...]:
+        return nearest(unit_vectors(features, mean), k)
 
     items, cosines = cache.get(f"nearest-{k}", 2, compute)
     found = items >= 0

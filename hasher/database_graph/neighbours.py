@@ -5,10 +5,9 @@ from __future__ import annotations
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-#: Items up to which every pair is compared. It takes time with the square of the items; see benchmarks/database_graph.py
-#: for what it takes, and for how few neighbours the approximation misses.
+#: Items up to which every pair is compared, which takes time with the square of the items: benchmarks/database_graph.py
+#: has what, and how few neighbours the approximation misses.
 EXACT = 50_000
 #: Of the approximation's cells, those that are looked into for each item.
 PROBED = 32

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from hasher.filters.base import GraphFilter
 from hasher.database_graph import DatabaseArrays, DatabaseGraph, DatabaseTensors, ItemRows
 from hasher.database_graph.kernels import chebyshev_terms
+from hasher.filters.base import GraphFilter
 from hasher.graph import Graph
 
 
