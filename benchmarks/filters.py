@@ -37,7 +37,7 @@ def trainer(name: str, order: int | None, width: int, features: torch.Tensor) ->
     config = HasherConfig.parse(
         {"filter": name, "filter_order": order, "ae_width": width, "batch_size": BATCH}, where="benchmark"
     )
-    return Trainer(config, features, seed=0, device=torch.device("cpu"))
+    return Trainer(config, features.numpy(), seed=0, device=torch.device("cpu"))
 
 
 def measure(width: int, threads: int, rounds: int) -> Table:

@@ -35,30 +35,30 @@ class HasherConfig(BaseModel):
         "batch", description="what the filter looks at: the graph of a mini-batch, or that of all training items"
     )
     knn_size: int = Field(10, ge=1, description="neighbours an item is linked to in the graph (k)")
-    edge_power: float = Field(3.0, ge=0, description="exponent of the cosine in an edge's weight (p); 0: unweighted")
+    edge_power: float = Field(6.0, ge=0, description="exponent of the cosine in an edge's weight (p); 0: unweighted")
     edges: Literal["features", "features_and_codes"] = Field(
         "features", description="`features_and_codes` also weights an edge by the agreement of the two codes"
     )
-    alpha: float = Field(1.0, gt=0, description="sharpness of the relaxed code tanh(alpha x)")
+    alpha: float = Field(1.5, gt=0, description="sharpness of the relaxed code tanh(alpha x)")
     similarity_loss: Literal["ranking", "squared_error"] = Field(
         "ranking", description="what codes are asked for: to rank the alike first, or to agree as the target says"
     )
     temperature: float = Field(0.2, gt=0, description="of the ranking loss (τ): the smaller, the nearest count alone")
-    lambda_rec: float = Field(0.01, ge=0, description="weight of the reconstruction loss")
+    lambda_rec: float = Field(0.001, ge=0, description="weight of the reconstruction loss")
     lambda_sim: float = Field(1.0, ge=0, description="weight of the similarity loss")
-    lambda_quant: float = Field(0.05, ge=0, description="weight of the quantisation loss")
-    lambda_bal: float = Field(0.05, ge=0, description="weight of the bit-balance loss, all that it has")
+    lambda_quant: float = Field(0.03, ge=0, description="weight of the quantisation loss")
+    lambda_bal: float = Field(0.03, ge=0, description="weight of the bit-balance loss, all that it has")
     batches: Literal["neighbourhood", "random"] = Field(
         "neighbourhood", description="what a mini-batch is made of: leaves of neighbours, or items at random"
     )
     leaf_size: int = Field(32, ge=1, description="items in a leaf of `neighbourhood`, about (m)")
     batch_size: int = Field(256, ge=2, description="items in a mini-batch (n)")
-    learning_rate: float = Field(2e-3, gt=0, description="step size of Adam; with `one_cycle` its peak")
+    learning_rate: float = Field(0.01, gt=0, description="step size of Adam; with `one_cycle` its peak")
     schedule: Literal["one_cycle", "constant"] = Field(
         "one_cycle", description="`one_cycle` raises the step size to its peak and lets it fall to nothing"
     )
     averaging: float = Field(
-        0.98, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"
+        0.9, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"
     )
     epochs: int = Field(20, ge=1, description="passes over the training items")
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 #: Laplacian eigenvalues closer than this count as one. Equal ones differ by the rounding of Â, about 1e-7 in float32.
 SAME_EIGENVALUE = 1e-5
+#: A row whose nearest has a smaller cosine has no neighbours to speak of.
+LEAST_COSINE = 1e-6
 #: SciPy's BLAS has threads of its own. At the size of a mini-batch they gain nothing, and while PyTorch's threads still
 #: spin they fight with them for the cores, which can triple the time of a step.
 THREADPOOLS = ThreadpoolController()
@@ -19,9 +21,14 @@ THREADPOOLS = ThreadpoolController()
 def knn_graph(features: Tensor, k: int, edge_power: float) -> Tensor:
     """Weighted nearest-neighbour graph of the rows of `features`, by cosine similarity.
 
-    Row i is linked to its k most similar other rows with weight max(0, cos)^edge_power, and the result is symmetrised
-    by the element-wise maximum. ``edge_power=0`` gives an unweighted graph: 1 where two rows are neighbours, whatever
-    the sign of their cosine. A row of zeros has cosine 0 with every other row.
+    Row i is linked to its k most similar other rows with weight (max(0, cos_ij) / sqrt(c_i c_j))^edge_power, c_i being
+    the cosine with its nearest, and the result is symmetrised by the element-wise maximum. ``edge_power=0`` gives an
+    unweighted graph: 1 where two rows are neighbours, whatever the sign of their cosine. A row of zeros has cosine 0
+    with every other row.
+
+    The scale of its own that each row has (Zelnik-Manor & Perona, NeurIPS 2004) lets mutual nearest neighbours have
+    weight 1, that of a self loop, in any data. Without it, where the nearest have a cosine of 0.2, as in 256 dimensions
+    they may, the third power leaves links of 0.008, a Laplacian of nothing, and filters that are all alike.
 
     Rows that tie with the k-th neighbour, up to rounding, are neighbours too, so a row may have more than k. Picking
     some of them by position would make the graph depend on the order of the mini-batch.
@@ -43,7 +50,9 @@ def knn_graph(features: Tensor, k: int, edge_power: float) -> Tensor:
     kth_largest = _kth_largest(cosine, k)
     rounding = 8 * torch.finfo(cosine.dtype).eps
     linked = cosine >= kth_largest - rounding
-    weights = cosine.clamp_(min=0).pow_(edge_power) * linked
+    cosine.clamp_(min=0)
+    nearest = cosine.amax(dim=1).clamp_(min=LEAST_COSINE).rsqrt_()
+    weights = cosine.mul_(nearest).mul_(nearest[:, None]).clamp_(max=1).pow_(edge_power) * linked
     return torch.maximum(weights, weights.T)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hasher.content_cache import ContentCache
 from hasher.database_graph.kernels import Rows, reached_items
 from hasher.database_graph.neighbours import nearest, unit_vectors
+from hasher.graph import LEAST_COSINE
 
 #: Items that an item's responses are told of: those that diffusion from it reaches most. It bounds the memory of a
 #: filter's responses, at 4 · ENTRIES bytes an item and basis function: 461 MB for 100,000 items and nine of them.
@@ -80,7 +81,7 @@ def build_graph(
 ) -> DatabaseGraph:
     """The graph of `features` (n, d), centred on `mean` (d,), that links each item to its `k` nearest.
 
-    Weights are max(0, cos)^edge_power (1 for all links where `edge_power` is 0), symmetrised by the maximum.
+    Weights are those of `hasher.graph.knn_graph`.
     """
 
     def compute() -> tuple[NDArray[Any], ...]:
@@ -89,7 +90,8 @@ def build_graph(
     items, cosines = cache.get(f"nearest-{k}", 2, compute)
     found = items >= 0
     starts = np.repeat(np.arange(len(items)), items.shape[1]).reshape(items.shape)[found]
-    weights = np.maximum(cosines[found], 0) ** np.float32(edge_power)
+    own = 1 / np.sqrt(np.maximum(cosines.max(axis=1), LEAST_COSINE))
+    weights = np.minimum(np.maximum(cosines[found], 0) * own[starts] * own[items[found]], 1) ** np.float32(edge_power)
     directed = scipy.sparse.csr_array((weights, (starts, items[found])), shape=(len(features), len(features)))
     looped = directed.maximum(directed.T) + scipy.sparse.eye_array(len(features), dtype=np.float32)
     scale = scipy.sparse.diags_array(1 / np.sqrt(looped.sum(axis=1, dtype=np.float64)).astype(np.float32))
