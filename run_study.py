@@ -23,12 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command = parse_command(arguments)
         console = Console(quiet=command.quiet)
         if command.action == "dry-run":
-            print_plan(command.spec, command.options, console)
+            print_plan(command.spec, command.origins, command.options, console)
             return 0
         if command.action == "status":
             print_status(command.spec, command.options, console)
             return 0
-        result = run_study(command.spec, command.options, console)
+        result = run_study(command.spec, command.options, console, origins=command.origins)
         code = conclude(result, command.options.data_dir, console)
         if result.shared is not None:  # the tables and the report as well
             result.shared.copy_at_the_end(result.run)

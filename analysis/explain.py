@@ -30,6 +30,7 @@ _SCORES = (
     ("map_at_k", "mAP@k"),
     ("map_released", "Released code's"),
     ("precision_at_radius_2", "P@r2"),
+    ("map_real_valued", "mAP before signs"),
 )
 
 

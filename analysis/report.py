@@ -38,7 +38,8 @@ SECTION_TITLES = {
 
 #: What the tables after a section's first one are about; they are folded away.
 MORE_TABLES = {
-    "results": "More tables: what each cell rests on, tests, confidence intervals, what selecting the best does",
+    "results": "More tables: what each cell rests on, where mAP is lost, tests, confidence intervals, what selecting "
+    "the best does",
     "paper": "More tables against the paper",
     "hyperparameters": "More tables of the hyperparameters",
     "cost": "More tables: what each cell cost",
@@ -100,6 +101,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         introductions=INTRODUCTIONS,
         more_tables=MORE_TABLES,
         plan=report_facts.plan_in_words(study.spec),
+        keys=study.origins.in_words(study.spec) if study.origins else [],
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
         data_table=Markup(to_html(report_facts.data_table(study))),
         origin=report_facts.origin(study),

@@ -13,12 +13,13 @@ import pandas as pd
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
 from study.jobs import Cell, Kind, Task
+from study.origins import Origins
 from study.run_directory import RunDirectory
 from study.spec import StudySpec
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
 _NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
-           "precision_at_radius_2", "device_seconds")  # fmt: skip
+           "precision_at_radius_2", "map_real_valued", "device_seconds")  # fmt: skip
 
 #: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
 _TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", "data_fingerprint", "host", "device",
@@ -45,6 +46,11 @@ class StudyRecords:
     def datasets(self) -> list[str]:
         """Names of the data sets, in the order of the spec."""
         return [dataset.name for dataset in self.spec.datasets]
+
+    @cached_property
+    def origins(self) -> Origins | None:
+        """Where each key of the spec is from; None where that was not kept. Raises `UserError` for a damaged file."""
+        return self.run.read_origins()
 
     @cached_property
     def curves(self) -> pd.DataFrame:

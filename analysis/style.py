@@ -44,7 +44,7 @@ FILTERS: dict[str, Look] = {
 #: Baselines stay in grey: they are what the coloured lines are read against.
 BASELINES: dict[str, Look] = {
     "float_cosine": Look(GREY, ".", (0, (1, 1))),
-    "float_diffusion": Look(GREY, "<", (0, (2, 1))),
+    "float_diffusion": Look(GREY, "p", (0, (2, 1))),
     "itq": Look(GREY, "*", (0, (4, 1, 1, 1))),
     "pca_sign": Look(GREY, "x", (0, (4, 1, 1, 1, 1, 1))),
     "lsh": Look(GREY, "+", (0, (6, 2))),

@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 import pandas as pd
 
+from hasher.errors import UserError
 from study.cost import Source, tell, wall_seconds
 from study.jobs import all_tasks
 from study.run_directory import RunDirectory
@@ -40,7 +41,10 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=2)
     given = parser.parse_args()
     run = RunDirectory(given.run)
-    spec = run.read_spec()
+    try:
+        spec = run.read_spec()
+    except UserError as error:
+        parser.error(str(error))
     if spec is None:
         parser.error(f"{given.run}: not a study")
     threads = Resources().threads

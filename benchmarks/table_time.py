@@ -24,7 +24,8 @@ from hasher.config import HasherConfig
 from study.command import DEFAULT_SPACE
 from study.jobs import Cell, Job, Task, all_tasks
 from study.runner import RunOptions, load_data, run_study
-from study.spec import StudySpec, read_spec
+from study.space_file import read_spec
+from study.spec import StudySpec
 from study.work import start_work
 
 DATA = Path("data")

@@ -10,13 +10,15 @@ from typing import Any, Literal
 
 from hasher.config import FILTER_NAMES
 from hasher.errors import UserError
+from study.origins import Origins
 from study.run_directory import RunDirectory
 from study.runner import RunOptions
-from study.spec import StudySpec, read_spec
+from study.space_file import FOR_ANY_DATA, SHIPPED, read_study
+from study.spec import StudySpec
 from study.tracking import TrackingOptions
 from study.trial import Resources
 
-DEFAULT_SPACE = Path(__file__).resolve().parents[1] / "search_spaces" / "digits.yaml"
+DEFAULT_SPACE = SHIPPED / "digits.yaml"
 Action = Literal["run", "dry-run", "status"]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -26,6 +28,7 @@ class Command:
     """What the user asked for."""
 
     spec: StudySpec
+    origins: Origins
     options: RunOptions
     action: Action
     quiet: bool
@@ -34,10 +37,15 @@ class Command:
 def parse_command(arguments: Sequence[str] | None = None) -> Command:
     """The command line and the search space it names. Raises `UserError`; argparse exits with code 2 itself."""
     given = _parser().parse_args(arguments)
-    space, options = given.space, _options(given)
+    options = _options(given)
+    space = given.space or (DEFAULT_SPACE if given.dataset is None else FOR_ANY_DATA)
+    around = RunDirectory(space.parent)
     if space.is_dir():  # the run directory of a study, which says itself what it is
         space, options = _run_directory(space), replace(options, runs_dir=space.parent)
-    return Command(read_spec(space, _overrides(given)), options, given.action, given.quiet)
+    elif space == around.spec and around.storage.exists():
+        around.read_spec()  # a frozen study, refused where another version meant something else by the same keys
+    study = read_study(space, _overrides(given))
+    return Command(study.spec, study.origins, options, given.action, given.quiet)
 
 
 def _run_directory(path: Path) -> Path:
@@ -57,11 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Run a hyperparameter study of HAGCN. The same command again goes on where it stopped.",
     )
     parser.add_argument(
-        "space", nargs="?", type=Path, default=DEFAULT_SPACE,
-        help="search space, or the directory of a study that exists (default: digits)",
+        "space", nargs="?", type=Path,
+        help="search space, or the directory of a study that exists (default: digits; with --dataset: embeddings)",
     )  # fmt: skip
     study = parser.add_argument_group("what is studied (in place of the file's values)")
-    study.add_argument("--name", help="name of the study and its directory (default: the file's)")
+    study.add_argument("--name", help="name of the study and its directory (default: the file's, or the data's)")
     study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
     study.add_argument("--filters", nargs="+", choices=FILTER_NAMES, metavar="FILTER", help=", ".join(FILTER_NAMES))
     study.add_argument("--bits", nargs="+", type=int, metavar="N", help="code lengths")

@@ -11,10 +11,12 @@ import optuna
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hasher.errors import UserError
 from study.cost import Source, Told, own_times, recorded_times, tell, wall_seconds
 from study.jobs import Task, cells, replicate_tasks, search_tasks
+from study.origins import Origins
 from study.run_directory import RunDirectory
 from study.runner import RunOptions, load_data
 from study.sampling import open_storage
@@ -29,8 +31,11 @@ from study.work import StudyData
 TIMED = "timed steps"
 
 
-def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
-    """Cells, trials and replicates: planned, done and left, and what is left will take. Changes nothing."""
+def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: Console) -> None:
+    """Cells, trials and replicates: planned, done and left, and what is left will take. Changes nothing.
+
+    A study that is begun tells the `origins` of its keys that were kept with it.
+    """
     run = RunDirectory(options.runs_dir / spec.name)
     run.check(spec, options.storage)
     finished: dict[Task, Finished] = {}
@@ -39,6 +44,9 @@ def print_plan(spec: StudySpec, options: RunOptions, console: Console) -> None:
     console.print(_plan_table(spec, run, finished))
     now = standing(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left, baselines included", highlight=False)
+    kept = run.read_origins() if run.spec.exists() else origins
+    if kept is not None:
+        console.print(_origins_table(spec, kept))
     if now.left:
         _print_cost(spec, options, finished, console)
 
@@ -51,6 +59,15 @@ def _plan_table(spec: StudySpec, run: RunDirectory, finished: dict[Task, Finishe
         search = _counts(search_tasks(spec, cell), finished)
         replicates = _counts(replicate_tasks(spec, cell), finished)
         table.add_row(cell.dataset, cell.filter, str(cell.bits), *search, *replicates)
+    return table
+
+
+def _origins_table(spec: StudySpec, origins: Origins) -> Table:
+    table = Table(title="Where its keys are from", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("from")
+    table.add_column("keys")
+    for source, keys in origins.in_words(spec):
+        table.add_row(Text(source), Text(keys))  # no markup: values in brackets are lists
     return table
 
 

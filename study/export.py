@@ -12,7 +12,7 @@ from study.ledger import Ledger, Run
 from study.run_directory import RunDirectory
 
 _IDENTITY = ["dataset", "filter", "bits", "kind", "index", "state", "seed"]
-_SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2"]
+_SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued"]
 _COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _HYPERPARAMETERS = [name for name in HasherConfig.model_fields if name not in ("filter", "bits", "epochs")]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]

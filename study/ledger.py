@@ -204,8 +204,5 @@ def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> 
 
 def spec_digest(spec: StudySpec) -> str:
     """A hash of everything in a spec that decides results."""
-    values = spec.model_dump(mode="json", exclude={"description"})
-    if spec.trial_time_limit is None:  # as studies are that were begun before there was such a key
-        del values["trial_time_limit"]
-    content = json.dumps(values, sort_keys=True)
+    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -17,8 +17,10 @@ from sqlalchemy.engine import make_url
 from hasher.config import first_error
 from hasher.errors import UserError
 from hasher.files import write_atomically
+from hasher.older_versions import made_by_0_1
 from study.jobs import Cell, Task
-from study.spec import StudySpec, differences
+from study.origins import Origins
+from study.spec import FORMAT, StudySpec, differences
 
 #: What storage.txt says of a study kept in its own journal file.
 JOURNAL = "journal.log"
@@ -33,6 +35,11 @@ class RunDirectory:
     @property
     def spec(self) -> Path:
         return self.path / "study.yaml"
+
+    @property
+    def origins(self) -> Path:
+        """Says where each key of the study is from (`study.origins`)."""
+        return self.path / "origins.yaml"
 
     @property
     def journal(self) -> Path:
@@ -107,15 +114,35 @@ class RunDirectory:
             lock.release()
 
     def read_spec(self) -> StudySpec | None:
-        """The frozen study; None where there is none yet."""
+        """The frozen study; None where there is none yet. Raises `UserError` for one of another version's format."""
         if not self.spec.exists():
             return None
+        values = _read_yaml(self.spec)
+        self._check_format(values)
         try:
-            return StudySpec(**_mapping(yaml.safe_load(self.spec.read_text(encoding="utf-8"))))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.spec}: not valid YAML ({' '.join(str(error).split())})") from None
+            return StudySpec.model_validate(values)
         except ValidationError as error:
             raise UserError(f"{self.spec}: {first_error(error)}") from None
+
+    def _check_format(self, values: dict[str, Any]) -> None:
+        found = values.get("format", 1)  # version 0.1 did not name it
+        if not isinstance(found, int) or found == FORMAT:
+            return
+        if found < FORMAT:
+            raise made_by_0_1(self.path, "a study", "choose another --name")
+        raise UserError(
+            f"{self.path}: a study of a later version of hagcn-study (format {found}, this one reads {FORMAT}): choose "
+            "another --name, or check out the version that made it"
+        )
+
+    def read_origins(self) -> Origins | None:
+        """Where the keys of the frozen study are from; None where that was not kept."""
+        if not self.origins.exists():
+            return None
+        try:
+            return Origins.model_validate(_read_yaml(self.origins))
+        except ValidationError as error:
+            raise UserError(f"{self.origins}: {first_error(error)}") from None
 
     def check(self, spec: StudySpec, storage: str | None) -> None:
         """Raise `UserError` where the directory holds a different study, or one kept in another storage."""
@@ -132,11 +159,14 @@ class RunDirectory:
         if kept != _without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
 
-    def freeze(self, spec: StudySpec, storage: str | None) -> None:
-        """Write down what the study is and where it is kept, on its first run; `check` on later ones."""
+    def freeze(self, spec: StudySpec, storage: str | None, origins: Origins | None = None) -> None:
+        """Write down what the study is, where its keys are from and where it is kept, on its first run; `check` on
+        later ones, which leave it as it is."""
         self.check(spec, storage)
         if not self.spec.exists():
             write_atomically(self.storage, _without_password(storage) + "\n")
+            if origins is not None:
+                write_atomically(self.origins, origins.to_yaml())
             write_atomically(self.spec, spec.to_yaml())
 
 
@@ -147,5 +177,11 @@ def _without_password(storage: str | None) -> str:
     return make_url(storage).render_as_string(hide_password=True)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping of keys, as run_study.py writes it")
+    return values

@@ -29,6 +29,7 @@ from study.head_node import watched
 from study.journal import mend
 from study.ledger import Ledger
 from study.losses import RETRIES, Losses
+from study.origins import Origins
 from study.plan import Plan
 from study.progress import Progress
 from study.provenance import git_commit
@@ -75,21 +76,24 @@ class StudyResult:
 
 
 def run_study(
-    spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable] = HasherTrainable
-) -> StudyResult:
+    spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable] = HasherTrainable,
+    origins: Origins | None = None,
+) -> StudyResult:  # fmt: skip
     """Run what is left of a study, from its first trial to its records.
 
-    `trainable` takes the place of the hasher's in tests and benchmarks. Raises `hasher.errors.UserError` for data
+    `trainable` takes the place of the hasher's in tests and benchmarks; `origins`, where the keys of the spec are from,
+    are kept with a study that is begun. Raises `hasher.errors.UserError` for data
     that cannot be read, a cluster that cannot be reached, and a run directory that holds a different study.
     """
     check_address(options.address)
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = RunDirectory(options.runs_dir / spec.name)
+    run.check(spec, options.storage)  # before anything is read or written for a study that cannot go on
     trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []
     shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
     with run.locked(), _full_disks_explained(run), shared.kept_up(run) if shared else nullcontext():
-        run.freeze(spec, options.storage)
+        run.freeze(spec, options.storage, origins)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
             mend(run.journal)

@@ -1,11 +1,10 @@
-"""A study as data: the search-space file, validated, and the cells it expands to."""
+"""A study as data: what a search-space file may say, validated, and the cells it expands to."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -19,6 +18,10 @@ from study.dimensions import Dimension, Value
 #: What a cell decides, or the study as a whole: never fixed or sampled.
 RESERVED = ("filter", "bits", "epochs")
 TUNABLE = tuple(name for name in HasherConfig.model_fields if name not in RESERVED)
+
+#: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
+#: wrote, is not named in its files.
+FORMAT = 2
 
 
 class _Strict(BaseModel):
@@ -79,6 +82,7 @@ def _dataset(value: Any) -> Any:
 class StudySpec(_Strict):
     """One study: every key of a search-space file. See `search_spaces/README.md` for the format in words."""
 
+    format: int = Field(FORMAT, description="of the frozen study; a search space need not name it")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run directory")
     description: str = ""
     datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
@@ -105,6 +109,13 @@ class StudySpec(_Strict):
     first_trials: list[dict[str, Value]] = Field(
         default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
     )
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, value: int) -> int:
+        if value != FORMAT:
+            raise ValueError(f"this version reads format {FORMAT}, not {value}")
+        return value
 
     @model_validator(mode="after")
     def _check(self) -> StudySpec:
@@ -200,10 +211,6 @@ class StudySpec(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _source(entry: Any) -> Any:
-    return entry.get("source") if isinstance(entry, dict) else entry
-
-
 def _check_tunable(where: str, key: str) -> None:
     if key in RESERVED:
         raise ValueError(f"{where}: set by the study's own key, not here")
@@ -223,31 +230,6 @@ def _valid(where: str, values: dict[str, Any]) -> None:
         HasherConfig(**values)
     except ValidationError as error:
         raise ValueError(f"{where}: {first_error(error)}") from None
-
-
-def read_spec(path: Path, overrides: dict[str, Any] | None = None) -> StudySpec:
-    """The study in a YAML file, with `overrides` (top-level keys) in place of the file's values.
-
-    A file without `name` is named after itself. Raises `UserError` naming the file and the key.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such search space") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as datasets, filters and bits")
-    changed = dict(overrides or {})
-    if "datasets" in changed:  # a data set that the file knows keeps the limits it has there
-        known = {_source(entry): entry for entry in _listed(values.get("datasets", []))}
-        changed["datasets"] = [known.get(name, name) for name in changed["datasets"]]
-    try:
-        return StudySpec(**{"name": path.stem, **values, **changed})
-    except ValidationError as error:
-        raise UserError(f"{path}: {first_error(error)}") from None
 
 
 def differences(old: StudySpec, new: StudySpec) -> list[str]:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from hasher.config import HasherConfig
 from hasher.data import Split
 from hasher.model import Encoder
-from hasher.scoring import encode_split, released_score, score_codes
+from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
 from hasher.training import Trainer, resolve_device
 from study.dimensions import distributions
 from study.jobs import Cell, Task, baseline_tasks
@@ -112,9 +112,11 @@ def _scoring_seconds(encoder: Encoder, data: StudyData, split: Split, k: int) ->
 
 def _testing_seconds(encoder: Encoder, data: StudyData, split: Split, k: int) -> float:
     def test() -> None:
-        codes = encode_split(encoder, data.dataset, split)
+        values = real_values_of_split(encoder, data.dataset, split)
+        codes = values[0] > 0, values[1] > 0
         score_codes(data.dataset, split, *codes, k)
         released_score(data.dataset, split, *codes, k)
+        score_real_values(data.dataset, split, *values, k)
 
     return _second_time(test)
 

@@ -26,7 +26,7 @@ from study.jobs import Job
 from study.trial import Failure
 from study.work import Step
 
-_SCORES = ("map", "map_at_k", "map_released", "precision_at_radius_2")
+_SCORES = ("map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.figures import bits, codes, cost, cutoff, importance, neighbours, progress, retrieval, search, sweeps
+from analysis.figures import (
+    bits,
+    codes,
+    cost,
+    cutoff,
+    importance,
+    ladder,
+    neighbours,
+    progress,
+    retrieval,
+    search,
+    sweeps,
+)
 from analysis.figures.study_figure import StudyFigure
 from analysis.figures.view import DatasetView
 from analysis.study_records import StudyRecords
@@ -13,7 +25,7 @@ Family = Callable[[DatasetView], list[StudyFigure]]
 
 #: Families of figures by the section of the report they belong to.
 SECTIONS: dict[str, tuple[Family, ...]] = {
-    "results": (bits.figures, retrieval.figures, codes.figures, neighbours.figures),
+    "results": (bits.figures, ladder.figures, retrieval.figures, codes.figures, neighbours.figures),
     "paper": (sweeps.figures, cutoff.figures),
     "hyperparameters": (importance.figures, search.figures),
     "cost": (cost.figures, progress.figures),

@@ -16,6 +16,7 @@ from analysis.tables.against_paper import against_paper_table
 from analysis.tables.cost import cost_by_filter_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_table
+from analysis.tables.ladder import ladder_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
 from analysis.tables.table import Table
@@ -38,6 +39,7 @@ class Document:
 
 DOCUMENTS = (
     Document("", "results", (main_table, cells_table)),
+    Document("ladder", "results", (ladder_table,)),
     Document("statistics", "results", (best_table, intervals_table, selection_table, order_table)),
     Document("pairs", None, (pairs_table,)),
     Document("against-paper", "paper", (against_paper_table,)),

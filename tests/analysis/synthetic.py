@@ -1,8 +1,9 @@
 """Run directories of studies that were never run: scores are drawn from a model whose truth is known.
 
 A score of a test query is ``level + seed + query + method x query + method x seed + noise``, every term normal and the
-terms without "method" common to all methods, as they are in a real study where filters share seeds and queries. The
-records go through the study's own ledger and export, so the files are those a real study writes.
+terms without "method" common to all methods, as they are in a real study where filters share seeds and queries. What
+the signs of a replicate are taken of scores `binarisation` more, with noise of its own. The records go through the
+study's own ledger and export, so the files are those a real study writes.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Truth:
     method_seed: float = 0.003
     method_query: float = 0.03
     noise: float = 0.02
+    binarisation: float = 0.03
     chance: float = 0.1
 
     def level(self, cell: Cell) -> float:
@@ -177,6 +179,8 @@ class _Model:
             if "precision_by_radius" in arrays
             else None,
         }
+        if "average_precision_real_valued" in arrays:
+            scores["map_real_valued"] = float(arrays["average_precision_real_valued"].mean())
         return outcome | scores, curve, arrays
 
     def _search(
@@ -225,6 +229,9 @@ class _Model:
         }
         if cell.filter in REFERENCES:
             return arrays
+        if task.kind == "replicate":
+            own_noise = self._rng("real values", str(cell), task.index).normal(0, truth.noise, count)
+            arrays["average_precision_real_valued"] = scores + truth.binarisation + own_noise
         radii = np.arange(cell.bits + 1) / cell.bits
         mixed = rng.normal(size=(500, cell.bits)) @ (np.eye(cell.bits) + 0.1 * rng.normal(size=(cell.bits, cell.bits)))
         return arrays | {

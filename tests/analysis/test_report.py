@@ -17,7 +17,7 @@ from analysis.study_records import load_study
 from analysis.tables import html_tables
 
 ALL_KEYS = {
-    "map-by-bits", "filter-by-bits", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
+    "map-by-bits", "filter-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
     "nearest-neighbours", "map-by-filter-order", "map-by-knn-size", "map-by-cutoff", "importance", "slices",
     "parallel-coordinates", "cost-and-gain", "best-by-trials", "best-by-device-seconds", "learning-curves",
 }  # fmt: skip
@@ -154,6 +154,19 @@ def test_what_the_user_named_is_text_and_not_html(tmp_path):
     spec.write_text(spec.read_text().replace("Scores drawn from", "'<script>alert(1)</script> & more'  #"))
     html = write_report(load_study(path)).read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html and "<script" not in html
+
+
+def test_where_the_keys_are_from_is_said_where_it_was_kept(tmp_path):
+    study = load_study(STUDIES["not_begun"](tmp_path))
+    assert "Where its keys are from" not in write_report(study).read_text(encoding="utf-8")
+    study.run.origins.write_text("file: <mine>.yaml\nkeys: {bits: command line, trials: file, seed: default}\n"
+                                 "hyperparameters: {temperature: 0.25}\n", encoding="utf-8")  # fmt: skip
+    html = write_report(load_study(study.run.path)).read_text(encoding="utf-8")
+    section = html[html.index('<section id="run">') : html.index('<section id="data">')]
+    assert re.findall(r"<li><strong>(.*?)</strong>: (.*?)</li>", section) == [
+        ("&lt;mine&gt;.yaml", "trials"), ("the command line", "bits [16, 32]"), ("defaults of a study", "seed 0"),
+        ("defaults of hasher/config.py", "temperature 0.25"),
+    ]  # fmt: skip
 
 
 def test_uncommitted_changes_and_several_commits_are_owned_up_to(tmp_path):

@@ -244,13 +244,13 @@ def test_latex_compiles_as_it_is(study, tmp_path):
 def test_studies_with_gaps_have_every_table(name, tmp_path):
     study = load_study(STUDIES[name](tmp_path))
     paths = write_tables(study)
-    assert len(paths) == len(set(paths)) == 24 * len(study.datasets)
+    assert len(paths) == len(set(paths)) == 27 * len(study.datasets)
     for dataset in study.datasets:
         shown = (study.run.tables / f"{dataset}.csv").read_text(encoding="utf-8")
         assert "nan" not in shown.lower() and "none ±" not in shown
         header = shown.splitlines()[0].split(",")
         assert header == ["filter", *map(str, sorted(study.spec.bits))]
-        assert sum(map(len, html_tables(study, dataset).values())) == 10
+        assert sum(map(len, html_tables(study, dataset).values())) == 11
         console = Console(width=200, file=io.StringIO())
         console.print(terminal_table(study, dataset))
         assert "mAP by filter" in console.file.getvalue()

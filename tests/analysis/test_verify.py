@@ -61,6 +61,8 @@ def test_studies_with_gaps_verify(name, tmp_path):
         ("replicate", "map", lambda old: old + 1e-4, "map is"),
         ("replicate", "map_at_k", lambda old: old - 1e-4, "map_at_k is"),
         ("replicate", "precision_at_radius_2", 0.1, "precision_at_radius_2 is"),
+        ("replicate", "map_real_valued", lambda old: old + 1e-4, "map_real_valued is"),
+        ("replicate", "map_real_valued", float("nan"), "map_real_valued is"),
         ("replicate", "queries", 59, "queries is"),
         ("replicate", "learning_rate", 0.5, "has learning_rate 0.5, the winner"),
         ("replicate", "epochs", 1, "has 1 epochs, the winner"),
@@ -105,6 +107,19 @@ def test_a_changed_evaluation(copy):
     assert any(line.startswith("evaluations/vectors/gcn-16-1.npz: map is") for line in found)
     path.unlink()
     assert any("gcn-16-1.npz: missing" in line for line in lines(copy))
+
+
+def test_a_real_valued_score_without_its_queries(copy):
+    path = copy / "evaluations" / "vectors" / "gcn-16-0.npz"
+    arrays = dict(np.load(path))
+    del arrays["average_precision_real_valued"]
+    np.savez_compressed(path, **arrays)
+    (only,) = lines(copy)
+    assert only.startswith("evaluations/vectors/gcn-16-0.npz: no scores by query that map_real_valued 0.")
+    alter(copy, "replicate", "map_real_valued", float("nan"))
+    assert {line.split(":")[0] for line in lines(copy)} == {
+        f"tables/vectors{name}" for name in ("-ladder.csv", "-ladder.md", "-ladder.tex", ".tex")
+    }
 
 
 def test_a_changed_table(copy):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hasher.__main__ import main
 from hasher.codes_file import hash_items, is_codes_file, load_codes, save_codes
 from hasher.data import Items, SplitConfig, Vectors, load_dataset, make_splits
-from hasher.encoding import CHUNK, encode, encode_packed
+from hasher.encoding import CHUNK, encode, encode_packed, real_values
 from hasher.errors import UserError
 from hasher.model import Encoder
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
@@ -25,7 +25,7 @@ from hasher.retrieval import unpack
 MakeHasher = Callable[..., SavedHasher]
 
 
-def expected_codes(hasher: SavedHasher, features: np.ndarray) -> np.ndarray:
+def expected_values(hasher: SavedHasher, features: np.ndarray) -> np.ndarray:
     """The encoder applied to the whole, in float64."""
     encoder = hasher.model.encoder
     mean, first, second = encoder.mean.numpy(), encoder.to_continuous, encoder.to_bits
@@ -34,7 +34,11 @@ def expected_codes(hasher: SavedHasher, features: np.ndarray) -> np.ndarray:
     unit = torch.from_numpy(centred / length * np.sqrt(len(mean)) / 5)
     continuous = torch.nn.functional.gelu(unit @ first.weight.double().T + first.bias.double())
     values: torch.Tensor = continuous @ second.weight.double().T + second.bias.double()
-    return (values > 0).detach().numpy()
+    return values.detach().numpy()
+
+
+def expected_codes(hasher: SavedHasher, features: np.ndarray) -> np.ndarray:
+    return expected_values(hasher, features) > 0
 
 
 @pytest.fixture
@@ -232,3 +236,16 @@ def test_vectors_are_left_as_they_are_whatever_their_memory(
     np.testing.assert_array_equal(codes, expected_codes(make_hasher(), features))
     np.testing.assert_array_equal(given, features)
     assert not recwarn.list
+
+
+def test_codes_are_the_signs_of_the_real_values(make_hasher: MakeHasher) -> None:
+    features = np.random.default_rng(2).normal(size=(CHUNK + 300, 10))
+    encoder = make_hasher().model.encoder
+    values = real_values(encoder, features)
+    assert values.dtype == np.float32 and values.shape == (CHUNK + 300, 13)
+    np.testing.assert_allclose(values, expected_values(make_hasher(), features), atol=1e-5)
+    np.testing.assert_array_equal(values > 0, encode(encoder, features))
+    with pytest.raises(UserError, match="does not fit this hasher"):
+        real_values(encoder, features[:, 1:])
+    with pytest.raises(UserError, match=f"row {CHUNK} holds NaN"):
+        real_values(encoder, np.where(np.arange(len(features))[:, None] == CHUNK, np.nan, features))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from hasher.__main__ import main
 from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
@@ -142,7 +143,8 @@ def test_a_file_cut_short_or_changed_is_refused_in_one_line_or_holds_the_same_sh
         ({"config": '{"filter": "spline", "filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
         ({"about": None}, "no JSON object as 'about'"),
         ({"about": "nonsense"}, "no JSON object as 'about'"),
-        ({"format": "hagcn-hasher-9"}, "not a hasher"),
+        ({"format": "hagcn-hasher-9"}, r"not a hasher \(format 'hagcn-hasher-9', expected 'hagcn-hasher-2'\)"),
+        ({"format": "hagcn-hasher-1"}, r"only that version reads: train it again, or check out version 0\.1\.0"),
     ],
 )  # fmt: skip
 def test_metadata_that_are_wrong_are_refused(metadata: dict[str, str | None], says: str, tmp_path: Path) -> None:
@@ -154,6 +156,19 @@ def test_metadata_that_are_wrong_are_refused(metadata: dict[str, str | None], sa
     with pytest.raises(UserError, match=says) as caught:
         load_hasher(path)
     assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+def test_a_hasher_of_version_0_1_is_refused_whatever_is_in_it(tmp_path: Path) -> None:
+    """Its weights and its configuration may well fit those of this version, and would mean something else."""
+    path = tmp_path / "old.safetensors"
+    save_file({"encoder.to_code.weight": torch.zeros(2)}, path, {"format": "hagcn-hasher-1"})
+    with pytest.raises(UserError) as caught:
+        load_hasher(path)
+    assert str(caught.value) == (
+        f"{path}: a hasher of hagcn-study 0.1 (before the ranking loss), which only that version reads: train it "
+        "again, or check out version 0.1.0 (commit 2518bd1 or earlier)"
+    )
+    assert main(["info", str(path)]) == 2 and FORMAT == "hagcn-hasher-2"
 
 
 @pytest.mark.parametrize(

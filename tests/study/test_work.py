@@ -1,6 +1,7 @@
 """What a worker does: that a continued run is the same run, and that search never sees the test queries."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from hasher.baselines import BASELINES
 from hasher.data import SplitConfig, load_dataset, make_splits
-from hasher.encoding import encode
+from hasher.encoding import encode, real_values
 from hasher.model_file import load_hasher
-from hasher.retrieval import evaluate, released_map
+from hasher.retrieval import evaluate, evaluate_cosine, released_map
+from hasher.training import EpochResult, Trainer
 from study.jobs import Cell, Job, Task
 from study.spec import StudySpec
 from study.work import Step, StudyData, Work, start_work
@@ -98,6 +101,29 @@ def test_a_replicate_trains_on_all_but_the_test_queries_and_is_scored_on_those(
     assert last.outcome["map"] == found.map and last.outcome["map_at_k"] == found.map_at_k
     assert last.outcome["map_released"] == released_map(codes[0], labels[0] - 1, codes[1], labels[1] - 1, tiny.k)
     np.testing.assert_array_equal(last.evaluation["average_precision"], found.average_precision)
+    values = [real_values(encoder, data.dataset.features[items]) for items in (split.queries, split.database)]
+    before_signs = evaluate_cosine(values[0], labels[0], values[1], labels[1], tiny.k)
+    assert last.outcome["map_real_valued"] == before_signs.map != found.map
+    np.testing.assert_array_equal(last.evaluation["average_precision_real_valued"], before_signs.average_precision)
+
+
+def test_outputs_that_overflowed_have_codes_and_no_cosine(
+    tiny: StudySpec, data: StudyData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a last step that overflows, when the mean loss of the epoch was still a number."""
+    work = start_work(job(tiny, "replicate"), data)
+    trained = Trainer.run_epoch
+
+    def overflow(trainer: Trainer) -> EpochResult:
+        result = trained(trainer)
+        with torch.no_grad():
+            trainer.encoder.to_bits.bias[0] = float("inf")
+        return replace(result, loss=0.5)
+
+    monkeypatch.setattr(Trainer, "run_epoch", overflow)
+    last = steps(work)[-1]
+    assert last.state == "complete" and last.outcome["map"] > 0 and "map_real_valued" not in last.outcome
+    assert last.evaluation is not None and "average_precision_real_valued" not in last.evaluation
 
 
 @pytest.mark.parametrize("kind", ["search", "replicate"])
@@ -107,7 +133,7 @@ def test_a_loss_that_is_not_finite_is_a_divergence(tiny: StudySpec, data: StudyD
 
 
 def test_baselines_are_scored_on_the_same_test_queries(tiny: StudySpec, data: StudyData) -> None:
-    for name in ("float_cosine", "lsh", "pca_sign", "itq"):
+    for name in BASELINES:
         baseline = Job(Task("baseline", Cell("blobs", name, 8), 0), 1, None, 1, tiny.k)
         (only,) = steps(start_work(baseline, data))
         assert only.state == "complete" and 0 < only.outcome["map"] <= 1

@@ -1,0 +1,84 @@
+"""Where mAP is lost between the float vectors and the codes, as steps."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import style
+from analysis.figures import canvas
+from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.figures.view import DatasetView
+from analysis.ladder import Ladder, ladder
+from analysis.names import in_order, label
+from analysis.tables.table import decimals
+from study.jobs import Cell
+
+#: Ladders of the filters of one code length that have a test score.
+Ladders = dict[str, Ladder]
+
+_RUNGS = ("float\ncosine", "float\ndiffusion", "real-valued\noutputs", "signs\n(codes)")
+_REFERENCES = ("float_cosine", "float_diffusion")
+
+
+def figures(view: DatasetView) -> list[StudyFigure]:
+    """The one figure of this family."""
+    return [loss_ladder(view)]
+
+
+def loss_ladder(view: DatasetView) -> StudyFigure:
+    """The four rungs of `analysis.ladder`: a panel a code length, a line a filter."""
+    key, title = "ladder", "Where mAP is lost on the way to codes"
+    found: dict[int, Ladders] = {}
+    for bits in view.bits:
+        ladders = {name: ladder(view.study, Cell(view.dataset, name, bits)) for name in view.filters}
+        known = {name: one for name, one in ladders.items() if math.isfinite(one.signs)}
+        if known:
+            found[bits] = known
+    if not found:
+        return nothing_to_draw(key, title, "no replicate has a test score")
+    bits = view.reference_bits if view.reference_bits in found else next(iter(found))
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
+
+
+def _sentence(ladders: Ladders, bits: int) -> str:
+    best = max(ladders, key=lambda name: ladders[name].signs)
+    names = ("float cosine", "float diffusion over the graph of the database", "the encoder's outputs", "their signs")
+    rungs = zip(names, ladders[best].rungs, (math.nan, *ladders[best].steps), strict=True)
+    shown = [
+        f"{name} {rung:.3f}" + (f" ({decimals(step, signed='+')})" if math.isfinite(step) else "")
+        for name, rung, step in rungs
+        if math.isfinite(rung)
+    ]
+    codes = f"the best codes, those of {label(best)}" if len(ladders) > 1 else f"the codes of {label(best)}"
+    return f"At {bits} bits, down to {codes}: {', '.join(shown)}."
+
+
+def _draw(found: dict[int, Ladders]) -> Figure:
+    grid = canvas.facets([f"{bits} bits" for bits in found], height=2.6, sharey=True)
+    for panel, ladders in zip(grid.panels, found.values(), strict=True):
+        _draw_references(panel, next(iter(ladders.values())))
+        for number, (name, one) in enumerate(ladders.items()):
+            shift = 0.09 * (number - (len(ladders) - 1) / 2)  # side by side, not on top of each other
+            panel.plot([2 + shift, 3 + shift], one.rungs[2:], **style.look(name).line_style(linewidth=1.2), zorder=3)
+        panel.set_xticks(range(4), _RUNGS)
+        panel.set_xlim(-0.45, 3.45)
+        panel.grid(visible=False, axis="x")
+    grid.label("", "test mAP")
+    levels = [next(iter(ladders.values())).rungs for ladders in found.values()]
+    references = [
+        name for place, name in enumerate(_REFERENCES) if any(math.isfinite(rungs[place]) for rungs in levels)
+    ]
+    methods = [*references, *in_order(name for ladders in found.values() for name in ladders)]
+    grid.legend([canvas.handle(style.look(name)) for name in methods], [label(name) for name in methods])
+    return grid.figure
+
+
+def _draw_references(panel: Axes, of_all: Ladder) -> None:
+    """What all filters of a code length have above them: a level each, on to the right of its rung."""
+    for place, (name, level) in enumerate(zip(_REFERENCES, of_all.rungs, strict=False)):
+        look = style.look(name)
+        panel.plot([place, 3.45], [level, level], color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
+        panel.plot([place], [level], color=look.colour, marker=look.marker, markersize=7, zorder=3)
