@@ -174,9 +174,9 @@ def test_spent_device_hours_start_nothing_and_say_so(
     ledger.finish(ledger.begin(all_tasks(tiny)[0]).task, "complete", {"map": 0.5, "device_seconds": 7200.0}, {})
     assert command.main([str(run_directory.path), "--max-device-hours", "1.5"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
-    assert "2 device-hours are spent. 23 runs left: a larger --max-device-hours goes on with them." in printed
+    assert "2 device-hours are spent. 24 runs left: a larger --max-device-hours goes on with them." in printed
     assert command.main([str(run_directory.path), "--time-budget", "0.001s"]) == 1
-    assert "The time budget is spent. 23 runs left: the same command goes on" in " ".join(
+    assert "The time budget is spent. 24 runs left: the same command goes on" in " ".join(
         capsys.readouterr().out.split()
     )
 
@@ -192,7 +192,7 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
     with monkeypatch.context() as patch:
         patch.setattr(Deadline, "has_passed", property(passed))
         first = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600)
-    assert first.spent == "time budget" and first.standing.left == 24 - first.standing.done
+    assert first.spent == "time budget" and first.standing.left == 25 - first.standing.done
     assert 5 <= first.standing.done < 10 and len(first.records) == first.standing.done
     second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=TrackingOptions(tensorboard=True))
     assert second.spent is None and second.standing.left == 0

@@ -53,7 +53,7 @@ def test_a_finished_study_is_shown_and_not_touched(
     named = [str(run.path)] if by == "directory" else [str(run.spec), "--runs-dir", str(run.path.parent)]
     assert command.main(["--status", *named]) == 0
     printed = capsys.readouterr().out
-    assert "24 of 24 runs done" in printed and "No driver is running it; the last recorded run ended" in printed
+    assert "25 of 25 runs done" in printed and "No driver is running it; the last recorded run ended" in printed
     best = finished.records.query("kind == 'search' and state == 'complete' and filter == 'gcn'")["map"].max()
     assert f"{best:.3f}" in printed
     assert contents(run.path) == before
@@ -68,7 +68,7 @@ def test_a_running_study_says_what_is_in_flight(
         assert command.main(["--status", str(run_directory.path)]) == 0
         assert contents(run_directory.path) == before
     printed = capsys.readouterr().out
-    assert "2 of 24 runs done (1 pruned), 22 left" in printed and "The last recorded run ended 5 min ago" in printed
+    assert "2 of 25 runs done (1 pruned), 23 left" in printed and "The last recorded run ended 5 min ago" in printed
     assert "A driver is running it, under way or next: blobs/none/8 search 2 (epoch 2 of 4)\n" in printed
     row = next(line for line in printed.splitlines() if "none" in line)
     assert row.split() == ["blobs", "none", "8", "2/4", "1", "pruned", "1", "0/2", "0.625"]
