@@ -36,10 +36,14 @@ class Column:
 
     def against_best(self, method: str) -> Pair | None:
         """`method` minus the best; None for the best itself and for a row without a score."""
+        return None if self.best is None else self.between(method, self.best)
+
+    def between(self, first: str, second: str) -> Pair | None:
+        """`first` minus `second`; None for a row and itself, and where one has no score."""
         for pair in self.pairs:
-            if (pair.first, pair.second) == (method, self.best):
+            if (pair.first, pair.second) == (first, second):
                 return pair
-            if (pair.first, pair.second) == (self.best, method):
+            if (pair.first, pair.second) == (second, first):
                 return _reversed(pair)
         return None
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
+from analysis.figures.wording import listed
 from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST, TOO_FEW
+from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
 from study.jobs import Cell
+
+#: The filter that is the ablation of all others.
+NO_GRAPH = "none"
 
 FILTER = Column("filter", "Filter", "left")
 BITS = Column("bits", "Bits")
@@ -50,7 +55,30 @@ def _notes(results: DatasetResults) -> list[str]:
         "Tied: not shown to differ from the best of the column at the 5% level (test paired by seed and query, with "
         "Holm's correction over all pairs of rows of the column).",
     ]
-    return [*notes, *_untested(results), *_incomplete(results), *_missing(results)]
+    return [*notes, *_worth_of_a_graph(results), *_untested(results), *_incomplete(results), *_missing(results)]
+
+
+def _worth_of_a_graph(results: DatasetResults) -> list[str]:
+    """Where a graph filter differs from the same model without a graph, by the tests of the column."""
+    found: dict[str, dict[str, list[str]]] = {"better": {}, "worse": {}, "not shown to differ": {}}
+    for name in results.filters:
+        for bits, column in results.columns.items():
+            pair = column.between(name, NO_GRAPH)
+            if pair is not None and pair.test is not None and pair.adjusted is not None:
+                differs = "better" if pair.test.difference > 0 else "worse"
+                shown = differs if pair.adjusted < ALPHA else "not shown to differ"
+                found[shown].setdefault(full_label(name), []).append(str(bits))
+    tested = [(shown, filters) for shown, filters in found.items() if filters]
+    if not tested:
+        return []
+    if len(tested) == 1:
+        says = f"{tested[0][0]} in all {sum(map(len, tested[0][1].values()))} entries"
+    else:
+        says = "; ".join(
+            f"{shown}: " + ", ".join(f"{name} at {listed(lengths)} bits" for name, lengths in filters.items())
+            for shown, filters in tested
+        )
+    return [f"What a graph is worth, beside the same model and loss without one (the same tests): {says}."]
 
 
 def _untested(results: DatasetResults) -> list[str]:

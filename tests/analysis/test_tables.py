@@ -277,3 +277,17 @@ def test_numbers_as_text():
     assert number(float("nan")).text == number(None).text == with_spread(float("nan"), 0.1).text == MISSING
     assert (with_spread(0.5, float("nan")).text, with_spread(0.5, 0.01).text) == ("0.500", "0.500 ± 0.010")
     assert (p_value(0.0004), p_value(0.0312), p_value(1.0)) == ("< 0.001", "0.031", "1.000")
+
+
+def test_what_a_graph_is_worth_is_said_in_words_that_the_tests_bear_out(tmp_path):
+    levels = {"gcn": 0.75, "fourier": 0.40, "lanczos": 0.6, "none": 0.6}
+    truth = Truth(levels=Truth().levels | levels, method_query=0.0, method_seed=0.003, per_doubling=0.0)
+    spec = make_spec(datasets=["vectors.npz"], filters=["none", "gcn", "lanczos", "fourier"], trials=2)
+    results = DatasetResults(load_study(write_study(tmp_path, spec, truth)), "vectors")
+    (said,) = [note for note in main_table(results).notes if "What a graph is worth" in note]
+    better, worse, same = said.split(": ", 1)[1].split("; ")
+    assert better == "better: GCN at 16 and 32 bits" and worse == "worse: Fourier at 16 and 32 bits"
+    assert same == "not shown to differ: Lanczos at 16 and 32 bits."
+    alone = make_spec(name="alone", datasets=["vectors.npz"], filters=["gcn", "fourier"], trials=2)
+    results = DatasetResults(load_study(write_study(tmp_path, alone, truth)), "vectors")
+    assert not any("What a graph is worth" in note for note in main_table(results).notes)
