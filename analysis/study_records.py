@@ -22,7 +22,8 @@ _NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map",
            "precision_at_radius_2", "map_real_valued", "device_seconds")  # fmt: skip
 
 #: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
-_TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", "data_fingerprint", "host", "device",
+_TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", "start",
+         "graph", "similarity_loss", "batches", "schedule", "data_fingerprint", "host", "device",
          "versions", "commit", "optuna_study", "error", "note")  # fmt: skip
 
 

@@ -221,5 +221,10 @@ def _draw_parallel(view: DatasetView, axes: list[Axis]) -> Figure:
 
 def _ends(axis: Axis) -> tuple[str, str]:
     if axis.choices:
-        return str(axis.choices[0]), str(axis.choices[-1])
+        return _short(str(axis.choices[0])), _short(str(axis.choices[-1]))
     return f"{axis.low:g}", f"{axis.high:g}"
+
+
+def _short(word: str) -> str:
+    """A word that leaves room for those of the axes beside it."""
+    return word if len(word) <= 9 else f"{word[:8]}…"

@@ -13,6 +13,9 @@ HYPERPARAMETERS: dict[str, str] = {
     "lambda_sim": "λ sim",
     "lambda_quant": "λ quant",
     "lambda_bal": "λ bal",
+    "similarity_loss": "similarity loss",
+    "batches": "mini-batches",
+    "leaf_size": "leaf size",
     "learning_rate": "learning rate",
     "batch_size": "batch size",
 }
