@@ -1,4 +1,4 @@
-"""Does training fall after it has risen? The last epoch of every cell's winner beside its best one, on validation queries.
+"""Does training fall after it has risen? The last epoch of each cell's winner beside its best, on validation queries.
 
 Run ``python benchmarks/last_epochs.py runs/digits runs/stamps …`` on finished studies.
 """
