@@ -11,7 +11,7 @@ from torch import Tensor
 #: Laplacian eigenvalues closer than this count as one. Equal ones differ by the rounding of Â, about 1e-7 in float32.
 SAME_EIGENVALUE = 1e-5
 #: A row whose nearest has a smaller cosine has no neighbours to speak of.
-LEAST_COSINE = 1e-6
+LEAST_COSINE = 0.01
 #: SciPy's BLAS has threads of its own. At the size of a mini-batch they gain nothing, and while PyTorch's threads still
 #: spin they fight with them for the cores, which can triple the time of a step.
 THREADPOOLS = ThreadpoolController()

@@ -22,7 +22,11 @@ def test_neighbours_and_weights_are_those_of_scikit_learn(n, k, power, dtype):
     x = features(n, 12, seed=k)
     distances = kneighbors_graph(x.numpy(), k, mode="distance", metric="cosine", include_self=False).tocoo()
     expected = np.zeros((n, n))
-    expected[distances.row, distances.col] = np.maximum(0, 1 - distances.data) ** power
+    cosine = np.maximum(0, 1 - distances.data)
+    nearest = np.zeros(n)
+    np.maximum.at(nearest, distances.row, cosine)
+    scale = np.sqrt(nearest[distances.row] * nearest[distances.col])
+    expected[distances.row, distances.col] = (cosine / scale) ** power
     weights = knn_graph(x.to(dtype), k, power)
     assert weights.dtype == dtype
     np.testing.assert_allclose(weights.numpy(), np.maximum(expected, expected.T), atol=1e-5)
@@ -58,7 +62,20 @@ def test_permuting_the_rows_permutes_the_graph_even_with_ties(rows, k, power, dt
 def test_all_ties_with_the_last_neighbour_are_neighbours():
     x = torch.tensor([[1.0, 0], [1, 1], [1, -1], [-1, 0]])  # the first row is equally far from the second and third
     weights = knn_graph(x, 1, 1.0)
-    assert weights[0, 1] == pytest.approx(0.5**0.5) and weights[0, 2] == pytest.approx(0.5**0.5)
+    assert weights[0, 1] == pytest.approx(1) and weights[0, 2] == pytest.approx(1)
+
+
+def test_weights_do_not_depend_on_how_near_the_nearest_are_and_fall_with_the_rest():
+    """Two directions that all rows share or lack change every cosine; mutual nearest neighbours stay at weight 1."""
+    near, far = features(80, 12), torch.cat([features(80, 12), 3 * features(80, 30, seed=9)], dim=1)
+    for x in (near, far):
+        unit = torch.nn.functional.normalize(x, dim=1)
+        cosine = (unit @ unit.T).fill_diagonal_(-1)
+        nearest = cosine.argmax(dim=1)
+        mutual = nearest[nearest] == torch.arange(80)
+        weights = knn_graph(x, 6, 4.0)
+        torch.testing.assert_close(weights[mutual, nearest[mutual]], torch.ones(int(mutual.sum())).double())
+        assert mutual.any() and weights.max() <= 1 and weights[weights > 0].min() < 0.6
 
 
 def test_ties_that_rounding_splits_are_still_ties():
