@@ -1,5 +1,6 @@
 """Search spaces: what is accepted, what each cell gets of it, and what is said of a mistake."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def test_shipped_spaces_are_valid_and_every_extreme_makes_a_configuration(path: 
 def test_the_shipped_spaces_are_the_promised_ones() -> None:
     promised = {"digits", "embeddings", "fashion_mnist", "paper", "filter_order", "knn_size"}
     assert {path.stem for path in SPACES} >= promised and "embeddings" in FOR_ANY_DATA
+
+
+def test_their_readme_lists_every_file_and_every_key() -> None:
+    readme = (Path(__file__).parents[2] / "search_spaces" / "README.md").read_text(encoding="utf-8")
+    keys = {key for row in re.findall(r"^\| (`.*?`) \|", readme, re.MULTILINE) for key in re.findall(r"`(.+?)`", row)}
+    assert set(StudySpec.model_fields) <= keys
+    assert {path.name for path in SPACES} == {key for key in keys if key.endswith(".yaml") and " " not in key}
 
 
 @pytest.mark.parametrize(
