@@ -39,16 +39,16 @@ class Diffusion:
 
     @classmethod
     def over(cls, items: TrainingItems) -> Diffusion:
-        """Over the graph that links each item to its nearest, with weights max(0, cos)^p."""
-        mean = items.components.mean
+        """Over the graph that links each item to its nearest, as a hasher trained on them may have it."""
+        mean = items.mean
         graph = items.graph(NEIGHBOURS, EDGE_POWER)
         return cls(mean, unit_vectors(items.features, mean), graph.adjacency.astype(np.float64))
 
     def scores(self, queries: NDArray[np.float32]) -> NDArray[np.float64]:
         """How much heat of each query (q, d) reaches each item: (q, n), the more the better.
 
-        A query is linked to its nearest items by the weights a of their cosines, as items are to each other, and
-        normalised as they are; the graph itself is left as it is without the query. Its heat is a exp(-tL), L = I - Â
+        A query is linked to its nearest items by weights a of max(0, cos)^p, normalised as the graph's are; the graph
+        itself is left as it is without the query. Its heat is a exp(-tL), L = I - Â
         (Kondor & Lafferty 2002), as the terms up to `STEPS` of exp(-t) Σ_m t^m/m! a Â^m, of which none is negative.
 
         Items that no heat reaches come after all others in the order of their cosine, at which they score that less 2.
