@@ -21,9 +21,9 @@ from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
 from hasher.baselines import BASELINES
-from hasher.config import HasherConfig
 from hasher.errors import UserError
 from study.jobs import Cell, Task
+from study.spec import TUNABLE
 
 _SCORES = (
     ("map", "mAP"),
@@ -170,11 +170,12 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
     lines = [
         f"filter = {cell.filter}",
         f"bits = {cell.bits}",
-        f"epochs = {shown(winner['chosen_epoch'])} (the winner's best)",
+        f"epochs = {study.spec.epochs} (the study's)",
+        f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
     ]
-    for name in HasherConfig.model_fields:
+    for name in TUNABLE:
         value = winner.get(name)
-        if name in ("filter", "bits", "epochs") or value is None or pd.isna(value):
+        if value is None or pd.isna(value):
             continue
         origin = "sampled" if name in sampled else "fixed" if name in fixed else "default"
         lines.append(f"{name} = {value if isinstance(value, str) else f'{value:.9g}'} ({origin})")

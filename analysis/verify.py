@@ -15,10 +15,10 @@ from analysis.study_records import StudyRecords
 from analysis.summary import tested_kind, tested_runs
 from analysis.tables import render_tables
 from hasher.baselines import BASELINES
-from hasher.config import HasherConfig
 from hasher.errors import UserError
 from study.jobs import Cell, Task, all_tasks
 from study.sampling import open_storage
+from study.spec import TUNABLE
 from study.state import STATES, read_finished
 
 #: Means of the same numbers in another order differ by less.
@@ -100,7 +100,7 @@ def _against_winner(study: StudyRecords, cell: Cell) -> Iterator[str]:
             yield f"records.csv: {cell} has replicates and no complete search trial to replicate"
         return
     winner = found.to_dict()
-    shared = [name for name in HasherConfig.model_fields if name in winner and name not in ("filter", "bits", "epochs")]
+    shared = [name for name in TUNABLE if name in winner]
     for row in replicates:
         name = _name(Task("replicate", cell, int(row["index"])))
         for parameter in shared:

@@ -74,7 +74,7 @@ def winning_config(study: StudyRecords, cell: Cell) -> HasherConfig:
         for name, dimension in study.spec.space_for(cell.filter).items()
     }
     config = study.spec.configure(cell.filter, cell.bits, sampled)
-    return config.model_copy(update={"epochs": int(winner["chosen_epoch"])})
+    return config.model_copy(update={"stop_after": int(winner["chosen_epoch"])})
 
 
 def column(study: StudyRecords, name: str, filter_name: str, bits: int, seeds: int) -> dict[str, tuple[float, float]]:

@@ -60,7 +60,8 @@ class HasherConfig(BaseModel):
     averaging: float = Field(
         0.9, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"
     )
-    epochs: int = Field(20, ge=1, description="passes over the training items")
+    epochs: int = Field(20, ge=1, description="passes over the training items, which the schedule is laid out for")
+    stop_after: int | None = Field(None, ge=1, description="passes after which training stops all the same")
 
     @model_validator(mode="before")
     @classmethod
@@ -87,6 +88,11 @@ class HasherConfig(BaseModel):
         if self.edges == "features_and_codes" and self.graph == "database":
             raise ValueError("edges: features_and_codes needs the graph of a mini-batch, graph: batch")
         return self
+
+    @property
+    def trained_epochs(self) -> int:
+        """Passes that training makes."""
+        return self.epochs if self.stop_after is None else min(self.stop_after, self.epochs)
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str) -> "HasherConfig":

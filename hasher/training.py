@@ -127,7 +127,7 @@ class Trainer:
 
     def run(self) -> Iterator[EpochResult]:
         """The epochs that are left, one result each; ends early where the loss is no longer finite."""
-        while self.epoch < self.config.epochs:
+        while self.epoch < self.config.trained_epochs:
             result = self.run_epoch()
             yield result
             if result.diverged:

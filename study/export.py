@@ -6,19 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from hasher.config import HasherConfig
 from hasher.files import write_atomically
 from study.ledger import Ledger, Run
 from study.run_directory import RunDirectory
+from study.spec import TUNABLE
 
 _IDENTITY = ["dataset", "filter", "bits", "kind", "index", "state", "seed"]
 _SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued"]
 _COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
-_HYPERPARAMETERS = [name for name in HasherConfig.model_fields if name not in ("filter", "bits", "epochs")]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
 _ORIGIN = ["host", "device", "threads", "versions", "commit", "optuna_study", "optuna_trial", "error", "note"]
 #: Every column of records.csv, in order.
-RECORD_COLUMNS = [*_IDENTITY, *_SCORES, *_COURSE, *_HYPERPARAMETERS, *_DATA, *_ORIGIN]
+RECORD_COLUMNS = [*_IDENTITY, *_SCORES, *_COURSE, *TUNABLE, *_DATA, *_ORIGIN]
 
 
 def export(ledger: Ledger, run: RunDirectory) -> pd.DataFrame:

@@ -98,8 +98,9 @@ class Ledger:
     def begin(self, task: Task) -> Job:
         """Open the run in the storage and decide its configuration.
 
-        A search trial that was interrupted keeps the configuration it had; a replicate takes the winner's, for as
-        many epochs as the winner's best.
+        A search trial that was interrupted keeps the configuration it had; a replicate takes the winner's, and stops
+        after the winner's best epoch. Its schedule is the winner's too: one laid out for fewer epochs would reach its
+        largest steps, and its end, where the winner's had not.
         """
         seed = task.seed(self.spec.seed)
         study = self._study_of(task)
@@ -123,7 +124,7 @@ class Ledger:
         if best is None:
             raise RuntimeError(f"{task.cell}: no winner to replicate")
         config = self.spec.configure(task.cell.filter, task.cell.bits, best.params)
-        return config.model_copy(update={"epochs": best.chosen_epoch})
+        return config.model_copy(update={"stop_after": best.chosen_epoch})
 
     def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
         space = distributions(self.spec.space_for(task.cell.filter))

@@ -16,7 +16,7 @@ from hasher.errors import UserError
 from study.dimensions import Dimension, Value
 
 #: What a cell decides, or the study as a whole: never fixed or sampled.
-RESERVED = ("filter", "bits", "epochs")
+RESERVED = ("filter", "bits", "epochs", "stop_after")
 TUNABLE = tuple(name for name in HasherConfig.model_fields if name not in RESERVED)
 
 #: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1

@@ -88,7 +88,7 @@ class SearchWork:
         return Step("complete" if self._ended() else "running", self._outcome(), epochs)
 
     def _ended(self) -> bool:
-        return self._trainer.epoch == self._trainer.config.epochs
+        return self._trainer.epoch == self._trainer.config.trained_epochs
 
     def _outcome(self) -> dict[str, Any]:
         return {"scored_on": "validation", "epochs": self._trainer.epoch, **_sizes(self._split), **self._best}
@@ -117,7 +117,7 @@ class ReplicateWork:
             epochs.append(asdict(result))
             if result.diverged:
                 return Step("diverged", self._outcome() | _divergence(result), epochs)
-        if self._trainer.epoch < self._trainer.config.epochs:
+        if self._trainer.epoch < self._trainer.config.trained_epochs:
             return Step("running", self._outcome(), epochs)
         scores, evaluation = _test(self._trainer.encoder, self._dataset, self._split, self._job.k)
         outcome = self._outcome() | scores
@@ -126,7 +126,7 @@ class ReplicateWork:
 
     def _outcome(self) -> dict[str, Any]:
         return {
-            "scored_on": "test", "epochs": self._trainer.epoch, "chosen_epoch": self._trainer.config.epochs,
+            "scored_on": "test", "epochs": self._trainer.epoch, "chosen_epoch": self._trainer.config.trained_epochs,
             **_sizes(self._split),
         }  # fmt: skip
 
@@ -182,7 +182,7 @@ def _trainer(job: Job, dataset: EmbeddingSet, split: Split) -> Trainer:
 
 
 def _epochs_left(trainer: Trainer, job: Job) -> int:
-    return min(job.report_every, trainer.config.epochs - trainer.epoch)
+    return min(job.report_every, trainer.config.trained_epochs - trainer.epoch)
 
 
 def _divergence(result: EpochResult) -> dict[str, Any]:

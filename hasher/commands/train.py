@@ -54,7 +54,8 @@ def run(given: argparse.Namespace) -> int:
     for result in trainer.run():
         score = _evaluate(trainer, dataset, splits.search, given.k).map
         print(
-            f"epoch {result.epoch:4d}/{config.epochs}  loss {result.loss:9.5f}  validation mAP {score:.4f}", flush=True
+            f"epoch {result.epoch:4d}/{config.trained_epochs}  loss {result.loss:9.5f}  validation mAP {score:.4f}",
+            flush=True,
         )
         row |= {**asdict(result), "validation_map": score}
         if result.diverged:

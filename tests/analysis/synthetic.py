@@ -165,7 +165,7 @@ class _Model:
             return self._search(job, state, outcome, rng)
         if task.cell.filter == "pca_sign" and task.cell.bits > 64:
             return outcome | {"note": f"pca_sign has no {task.cell.bits}-bit code on this data"}, {}, None
-        epochs = job.config.epochs if job.config else 0
+        epochs = job.config.trained_epochs if job.config else 0
         curve = _losses(epochs, state, rng)
         outcome |= {"epochs": epochs, "chosen_epoch": epochs} if epochs else {}
         if state == "diverged":

@@ -288,3 +288,15 @@ def test_devices() -> None:
 def test_a_wrong_configuration_is_one_line(values: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=f"^here: {says}"):
         HasherConfig.parse(values, "here")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_training_that_stops_early_has_gone_the_way_of_the_whole(way: str) -> None:
+    """The schedule is that of all epochs: a replicate of a winner's best epoch is what the winner was then."""
+    whole = Trainer(config(epochs=6, **WAYS[way]), blobs(), 3, CPU)
+    losses = [whole.run_epoch().loss for _ in range(4)]
+    stopped = Trainer(config(epochs=6, stop_after=4, **WAYS[way]), blobs(), 3, CPU)
+    assert [result.loss for result in stopped.run()] == losses and stopped.config.trained_epochs == 4
+    for key, value in whole.encoder.state_dict().items():
+        torch.testing.assert_close(stopped.encoder.state_dict()[key], value, rtol=0, atol=0)
+    assert config(epochs=3, stop_after=9).trained_epochs == 3

@@ -119,7 +119,7 @@ def test_a_replicate_takes_the_winners_configuration_and_epochs(tiny: StudySpec,
         ledger.finish(jobs[-1].task, "complete", {"map": [0.1, 0.9, 0.3, 0.2][index], "chosen_epoch": index + 1}, {})
     replicate = ledger.begin(Task("replicate", cell, 1))
     assert jobs[1].config is not None
-    assert replicate.config == jobs[1].config.model_copy(update={"epochs": 2})
+    assert replicate.config == jobs[1].config.model_copy(update={"stop_after": 2})
     assert replicate.seed not in [job.seed for job in jobs]
 
 

@@ -17,7 +17,7 @@ from hasher.errors import UserError
 from study.dimensions import Dimension
 from study.jobs import all_tasks, cells
 from study.space_file import read_spec
-from study.spec import StudySpec, differences
+from study.spec import TUNABLE, StudySpec, differences
 from tests.study.conftest import TINY
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
@@ -210,7 +210,7 @@ def test_other_dimensions_are_optunas() -> None:
 
 
 def test_every_hyperparameter_can_be_fixed() -> None:
-    for key in set(HasherConfig.model_fields) - {"filter", "bits", "epochs"}:
+    for key in TUNABLE:
         default = 2 if key == "filter_order" else HasherConfig.model_fields[key].default
         spec = StudySpec.model_validate({**TINY, "fixed": {key: default}, "space": {}})
         assert getattr(spec.configure("chebyshev", 8, {}), key) == default
