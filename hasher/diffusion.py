@@ -48,8 +48,8 @@ class Diffusion:
         """How much heat of each query (q, d) reaches each item: (q, n), the more the better.
 
         A query is linked to its nearest items by weights a of max(0, cos)^p, normalised as the graph's are; the graph
-        itself is left as it is without the query. Its heat is a exp(-tL), L = I - Â
-        (Kondor & Lafferty 2002), as the terms up to `STEPS` of exp(-t) Σ_m t^m/m! a Â^m, of which none is negative.
+        itself is left as it is without the query. Its heat is a exp(-tL), L = I - Â (Kondor & Lafferty 2002), as the
+        terms up to `STEPS` of exp(-t) Σ_m t^m/m! a Â^m, of which none is negative.
 
         Items that no heat reaches come after all others in the order of their cosine, at which they score that less 2.
         """

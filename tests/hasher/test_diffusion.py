@@ -17,11 +17,11 @@ def unit(vectors, mean):
     return centred / np.linalg.norm(centred, axis=1, keepdims=True)
 
 
-def strongest(cosines):
-    """The weights of the links of one node, by the definition."""
+def strongest(cosines, similarities):
+    """The weights of the links of one node to those of largest cosine, by the definition."""
     weights = np.zeros(len(cosines))
     for other in np.argsort(-cosines)[: diffusion.NEIGHBOURS]:
-        weights[other] = max(0.0, cosines[other]) ** diffusion.EDGE_POWER
+        weights[other] = max(0.0, similarities[other]) ** diffusion.EDGE_POWER
     return weights
 
 
@@ -31,11 +31,13 @@ def exact(items, queries):
     rows, others = unit(items, mean), unit(queries, mean)
     cosines = rows @ rows.T
     np.fill_diagonal(cosines, -np.inf)
-    links = np.array([strongest(row) for row in cosines])
+    own = 1 / np.sqrt(cosines.max(axis=1))  # each item's own scale
+    scaled = np.minimum(cosines * np.outer(own, own), 1)
+    links = np.array([strongest(row, others) for row, others in zip(cosines, scaled, strict=True)])
     looped = np.maximum(links, links.T) + np.eye(len(items))
     degrees = looped.sum(axis=1)
     laplacian = np.eye(len(items)) - looped / np.sqrt(np.outer(degrees, degrees))
-    attached = np.array([strongest(row) for row in others @ rows.T])
+    attached = np.array([strongest(row, row) for row in others @ rows.T])
     attached /= np.sqrt(np.outer(attached.sum(axis=1) + 1, degrees))
     return attached @ scipy.linalg.expm(-diffusion.TIME * laplacian)
 
