@@ -34,7 +34,7 @@ class Ladder:
 
     @property
     def steps(self) -> tuple[float, float, float]:
-        """Each rung less the one before: what the graph adds, what the encoder and what the signs cost (if negative).
+        """Each rung less the one before: what the graph, the encoder and the signs add, or cost where it is negative.
 
         They add up to what codes have over the float cosine.
         """

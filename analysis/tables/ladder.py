@@ -42,7 +42,8 @@ def ladder_table(results: DatasetResults) -> Table:
         "Signs: by the Hamming distance of the signs of that, which are the codes; this is the score of the main "
         "table. The last two are means over replicates.",
         "The steps: what a graph of the database adds to the vectors; how far the encoder, which sees one item at a "
-        "time, falls short of that or goes beyond it; and what it costs to keep only the signs. A plus is a gain, and "
+        "time, falls short of that or goes beyond it; and what it makes to keep only the signs, which may be a gain, for "
+        "codes are trained behind a tanh and the sizes that a cosine counts need mean nothing. A plus is a gain, and "
         "the three add up to signs minus float cosine.",
         *_what_it_shows(ladders),
     ]
