@@ -42,9 +42,9 @@ def ladder_table(results: DatasetResults) -> Table:
         "Signs: by the Hamming distance of the signs of that, which are the codes; this is the score of the main "
         "table. The last two are means over replicates.",
         "The steps: what a graph of the database adds to the vectors; how far the encoder, which sees one item at a "
-        "time, falls short of that or goes beyond it; and what it makes to keep only the signs, which may be a gain, for "
-        "codes are trained behind a tanh and the sizes that a cosine counts need mean nothing. A plus is a gain, and "
-        "the three add up to signs minus float cosine.",
+        "time, falls short of that or goes beyond it; and what keeping only the signs costs or gains. It may gain: "
+        "codes are trained behind a tanh, so the sizes that a cosine counts need mean nothing. The three add up to "
+        "signs minus float cosine.",
         *_what_it_shows(ladders),
     ]
     starts = frozenset(range(0, len(rows), len(results.bits)))
