@@ -32,7 +32,7 @@ def nearest(unit: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArr
     # An item is its own neighbour, unless as many copies of it came first.
     own = items == np.arange(len(unit))[:, None]
     own[~own.any(axis=1), -1] = True
-    return items[~own].reshape(-1, k).astype(np.int32), cosines[~own].reshape(-1, k)
+    return items[~own].reshape(len(unit), k).astype(np.int32), cosines[~own].reshape(len(unit), k)
 
 
 def _exact(unit: NDArray[np.float32]) -> faiss.Index:

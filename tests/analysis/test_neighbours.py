@@ -36,7 +36,7 @@ def trained(tmp_path_factory, digits):
     spec = make_spec(filters=["gcn"], bits=[16], trials=3, replicates=1, epochs=4)
     run = write_study(tmp_path_factory.mktemp("runs"), spec)
     dataset, split = digits
-    config = HasherConfig(filter="gcn", bits=16, ae_width=32, epochs=2)
+    config = HasherConfig(filter="gcn", bits=16, ae_width=32, epochs=2, start="random", learning_rate=0.001)
     trainer = Trainer(config, dataset.features[split.train], 0, torch.device("cpu"))
     list(trainer.run())
     save_hasher(SavedHasher(trainer.model), load_study(run).run.model(CELL))
