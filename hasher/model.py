@@ -109,7 +109,7 @@ class HAGCN(nn.Module):
 
     @torch.no_grad()
     def _cosine(self, normalised: Tensor) -> Tensor:
-        """S without a filter: the cosine of the embeddings, sharpened as the edges of the graph are."""
+        """S without a filter: the cosine of the embeddings, to the power that sharpens the edges of a graph."""
         return alike(normalised).pow_(self.config.edge_power)
 
 
