@@ -11,9 +11,9 @@ from analysis.tables import terminal_table, write_tables
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.command import parse_command
-from study.dry_run import print_plan
-from study.runner import StudyResult, run_study
-from study.status import print_status
+from study.drive.runner import StudyResult, run_study
+from study.watch.dry_run import print_plan
+from study.watch.status import print_status
 
 
 @plain_warnings()
@@ -44,9 +44,9 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
     write_tables(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
-    console.print(result.standing.in_words(), highlight=False)
+    console.print(result.counts.in_words(), highlight=False)
     console.print(f"Records, tables and models are in {result.run.path}", highlight=False)
-    if result.standing.left:
+    if result.counts.left:
         console.print(_left_in_words(result), highlight=False)
         return 1
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
@@ -62,7 +62,7 @@ def _left_in_words(result: StudyResult) -> str:
         used = result.records["device_seconds"].sum() / 3600
         why, how = f"{used:.3g} device-hours are spent. ", "a larger --max-device-hours goes on with them."
     midway = f" ({result.interrupted} stopped midway)" if result.interrupted else ""
-    return f"{why}{result.standing.left} runs left{midway}: {how}"
+    return f"{why}{result.counts.left} runs left{midway}: {how}"
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from analysis.tables.scores import BITS, FILTER, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Table, count, number, p_value, with_spread
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.jobs import Cell
-from study.spec import differences
+from study.plan.spec import differences
+from study.plan.tasks import Cell
 
 
 def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:

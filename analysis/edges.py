@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
-from hasher.config import SMALLEST_ORDERS
-from study.dimensions import Dimension
-from study.spec import StudySpec
+from hasher.hagcn.config import SMALLEST_ORDERS
+from study.plan.dimensions import Dimension
+from study.plan.spec import StudySpec
 
 #: Share of a range, on its own scale, that counts as its edge.
 MARGIN = 0.05

@@ -22,8 +22,8 @@ from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.jobs import Cell, Task
-from study.spec import TUNABLE
+from study.plan.spec import TUNABLE
+from study.plan.tasks import Cell, Task
 
 _SCORES = (
     ("map", "mAP"),

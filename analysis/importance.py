@@ -13,8 +13,8 @@ import pandas as pd
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
-from study.dimensions import Dimension, distributions
-from study.spec import StudySpec
+from study.plan.dimensions import Dimension, distributions
+from study.plan.spec import StudySpec
 
 EVALUATOR = "PED-ANOVA"
 

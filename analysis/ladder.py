@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.study_records import StudyRecords
 from analysis.summary import scored
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from analysis.study_records import StudyRecords
 from analysis.summary import scored, tested_kind
 from hasher.baselines import BASELINES, STOCHASTIC
 from hasher.errors import UserError
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 @dataclass(frozen=True, eq=False)

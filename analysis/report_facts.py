@@ -12,9 +12,9 @@ from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
-from study.dimensions import Dimension
-from study.jobs import all_tasks
-from study.spec import StudySpec
+from study.plan.dimensions import Dimension
+from study.plan.spec import StudySpec
+from study.plan.tasks import all_tasks
 
 _SAMPLERS = {
     "tpe": "chosen by TPE",

@@ -13,7 +13,7 @@ from analysis.per_query import PerQuery, per_query
 from analysis.statistics.column import Column, compare_rows
 from analysis.summary import summarise
 from hasher.baselines import BASELINES
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 @dataclass(frozen=True, eq=False)

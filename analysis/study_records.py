@@ -12,10 +12,10 @@ import pandas as pd
 
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.jobs import Cell, Kind, Task
-from study.origins import Origins
-from study.run_directory import RunDirectory
-from study.spec import StudySpec
+from study.plan.origins import Origins
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Kind, Task
+from study.record.study_folder import StudyFolder
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
 _NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
@@ -29,12 +29,12 @@ _TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", 
 
 @dataclass(frozen=True)
 class StudyRecords:
-    """The files of one run directory. `records` has one row a trial, replicate and baseline (see `study.export`).
+    """The files of one run directory. `records` has one row a trial, replicate and baseline (`study.record.export`).
 
     `data_dir` is where the data sets are looked for by what needs their labels or images.
     """
 
-    run: RunDirectory
+    run: StudyFolder
     spec: StudySpec
     records: pd.DataFrame
     data_dir: Path | None = None
@@ -91,7 +91,7 @@ class StudyRecords:
         return None if complete.empty else complete.iloc[int(complete["map"].argmax())]
 
     def evaluation(self, kind: Kind, cell: Cell, index: int) -> dict[str, np.ndarray] | None:
-        """Per-query arrays of one replicate or baseline on the test queries (`study.work` says which); None without."""
+        """Per-query arrays of one test run (`study.work.runs` says which); None without."""
         path = self.run.evaluation(Task(kind, cell, index))
         if not path.exists():
             return None
@@ -101,7 +101,7 @@ class StudyRecords:
 
 def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     """Read a run directory. Raises `UserError` for a directory that is not a study, or has no records yet."""
-    run = RunDirectory(path)
+    run = StudyFolder(path)
     spec = run.read_spec() if path.is_dir() else None
     if spec is None:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
@@ -115,7 +115,7 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """A table as `study.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
+    """A table as `study.record.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
     try:
         return pd.read_csv(
             path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],

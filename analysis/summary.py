@@ -9,9 +9,9 @@ import pandas as pd
 
 from analysis.study_records import StudyRecords
 from hasher.baselines import BASELINES
-from study.jobs import Cell, Kind, baseline_tasks
-from study.spec import StudySpec
-from study.state import STATES
+from study.plan.finished import STATES
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Kind, baseline_tasks
 
 METRICS = ("map", "map_at_k", "map_released", "precision_at_radius_2")
 

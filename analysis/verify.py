@@ -16,10 +16,11 @@ from analysis.summary import tested_kind, tested_runs
 from analysis.tables import render_tables
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.jobs import Cell, Task, all_tasks
-from study.sampling import open_storage
-from study.spec import TUNABLE
-from study.state import STATES, read_finished
+from study.plan.finished import STATES
+from study.plan.spec import TUNABLE
+from study.plan.tasks import Cell, Task, all_tasks
+from study.record.sampling import open_storage
+from study.record.stored import read_finished
 
 #: Means of the same numbers in another order differ by less.
 _CLOSE = 1e-9

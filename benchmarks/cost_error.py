@@ -1,4 +1,4 @@
-"""How far the cost told before a study was from what it then took: ``python benchmarks/cost_error.py runs/digits``.
+"""How far the estimated cost of a study was from what it then took: ``python benchmarks/cost_error.py runs/digits``.
 
 Steps are timed again, now, as `--dry-run` does for a study that nothing is known of; the times it took are those of its
 records. So it must be run on the machine that ran the study, and with nothing else running.
@@ -14,12 +14,12 @@ import optuna
 import pandas as pd
 
 from hasher.errors import UserError
-from study.cost import Source, tell, wall_seconds
-from study.jobs import all_tasks
-from study.run_directory import RunDirectory
-from study.runner import load_data
-from study.step_times import time_steps
-from study.trial import Resources
+from study.options import Resources
+from study.plan.tasks import all_tasks
+from study.record.study_folder import StudyFolder
+from study.watch.cost import Source, estimate, wall_seconds
+from study.watch.step_times import time_steps
+from study.work.data import load_data
 
 
 def row_of(dataset: str, kind: str, name: str) -> str:
@@ -27,20 +27,20 @@ def row_of(dataset: str, kind: str, name: str) -> str:
     return f"{dataset}/{'baselines' if kind == 'baseline' else name}"
 
 
-def compared(what: str, told: float, took: float) -> str:
+def compared(what: str, estimates: float, took: float) -> str:
     """One line of the output."""
-    return f"{what:>32}: told {told:7.1f} s, took {took:7.1f} s: {told / took:.2f}"
+    return f"{what:>32}: estimates {estimates:7.1f} s, took {took:7.1f} s: {estimates / took:.2f}"
 
 
 def main() -> None:
-    """Print told and taken seconds of every data set and filter, and of the whole."""
+    """Print estimates and taken seconds of every data set and filter, and of the whole."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    parser = argparse.ArgumentParser(description="Told cost beside the cost of a finished study.")
+    parser = argparse.ArgumentParser(description="Estimate cost beside the cost of a finished study.")
     parser.add_argument("run", type=Path)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--slots", type=int, default=2)
     given = parser.parse_args()
-    run = RunDirectory(given.run)
+    run = StudyFolder(given.run)
     try:
         spec = run.read_spec()
     except UserError as error:
@@ -49,13 +49,13 @@ def main() -> None:
         parser.error(f"{given.run}: not a study")
     threads = Resources().threads
     data = load_data(spec, given.data_dir)
-    told = tell(
+    estimates = estimate(
         all_tasks(spec), (Source("timed steps", time_steps(spec, name, one, threads)) for name, one in data.items())
     )
     records = pd.read_csv(run.records, dtype={"dataset": str})
     before: dict[str, float] = defaultdict(float)
     after: dict[str, float] = defaultdict(float)
-    for task, one in told.items():
+    for task, one in estimates.items():
         before[row_of(task.cell.dataset, task.kind, task.cell.filter)] += one.seconds
     for record in records.to_dict("records"):
         after[row_of(record["dataset"], record["kind"], record["filter"])] += record["seconds"]
@@ -64,7 +64,7 @@ def main() -> None:
     print(compared("device time", sum(before.values()), sum(after.values())))
     started = pd.to_datetime(records["started"])
     wall = ((started + pd.to_timedelta(records["seconds"], unit="s")).max() - started.min()).total_seconds()
-    print(compared("wall", wall_seconds(spec, told, given.slots), wall))
+    print(compared("wall", wall_seconds(spec, estimates, given.slots), wall))
 
 
 if __name__ == "__main__":

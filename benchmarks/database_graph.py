@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from hasher.data import load_dataset
 from hasher.database_graph import neighbours
 from hasher.filters import build_filter
-from hasher.training_items import TrainingItems
+from hasher.training.items import TrainingItems
 
 CLASSES, WIDTH, K = 200, 64, 10
 FILTERS = [("gcn", None), ("chebyshev", 8), ("lanczos", 8), ("spline", 8), ("fourier", 64)]

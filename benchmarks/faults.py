@@ -26,10 +26,11 @@ import psutil
 from rich.console import Console
 
 from benchmarks.local_cluster import LocalCluster, local_cluster
-from study.runner import RunOptions, run_study
-from study.spec import StudySpec
-from study.trial import HasherTrainable
-from study.work import Step
+from study.drive.runner import run_study
+from study.options import RunOptions
+from study.plan.spec import StudySpec
+from study.work.runs import Step
+from study.work.trainable import HasherTrainable
 
 ROOT = Path(__file__).resolve().parents[1]
 NODES = 4
@@ -79,7 +80,7 @@ class Outcome:
 def drive(runs_dir: Path, address: str) -> int:
     """Run the study, or what is left of it: what the process of the driver does."""
     options = RunOptions(runs_dir=runs_dir, address=address)
-    return 1 if run_study(SPEC, options, Console(), UnhurriedTrainable).standing.left else 0
+    return 1 if run_study(SPEC, options, Console(), UnhurriedTrainable).counts.left else 0
 
 
 def run(cluster: LocalCluster, runs_dir: Path, planned: list[Fault], rng: random.Random) -> Outcome:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from hasher.config import HasherConfig
-from hasher.training import Trainer
+from hasher.hagcn.config import HasherConfig
+from hasher.training.loop import Trainer
 
 BATCH, DIMENSIONS, CLASSES = 256, 64, 10
 WARM_UP = 5

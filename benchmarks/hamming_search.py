@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from hasher.hamming_index import HammingIndex
+from hasher.search.index import HammingIndex
 
 ITEMS, QUERIES, CHECKED = 1_000_000, 1_000, 20
 CASES = [(64, 10), (64, 100), (60, 10), (60, 100)]

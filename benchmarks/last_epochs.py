@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.study_records import StudyRecords, load_study
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 def falls(study: StudyRecords) -> tuple[np.ndarray, np.ndarray]:

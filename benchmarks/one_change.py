@@ -22,15 +22,14 @@ from analysis.study_records import StudyRecords, load_study
 from analysis.tables.formats import to_markdown
 from analysis.tables.table import Column, Entry, Table, with_spread
 from hasher.baselines import evaluate_baseline
-from hasher.config import HasherConfig
 from hasher.errors import UserError
+from hasher.hagcn.config import HasherConfig
 from hasher.scoring import encode_split, score_codes
-from hasher.training import Trainer
-from study.jobs import Cell
-from study.runner import load_data
-from study.work import StudyData
+from hasher.training.loop import Trainer
+from study.plan.tasks import Cell
+from study.work.data import StudyData, load_data
 
-#: The balance that the squared error had as a part of itself (see `hasher.losses.squared_error`).
+#: The balance that the squared error had as a part of itself (see `hasher.hagcn.losses.squared_error`).
 OWN_BALANCE = 2.0
 
 

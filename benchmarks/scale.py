@@ -4,7 +4,7 @@
 
 Ways of doing the same number of runs, each in a process and a Ray of its own, one after another, alternating:
 
-- `study`: `study.runner.run_study` as it is: sampling (TPE, seven hyperparameters), pruning, journal, ledger, records;
+- `study`: `run_study` as it is: sampling (TPE, seven hyperparameters), pruning, journal, ledger, records;
 - `bare`: Tune's loop with a searcher that does nothing, nothing recorded: the yardstick;
 - `lean`: the same without what Tune's FIFO order adds to it, as the study is: it looks through all trials so far at
   every event, and ends workers that are still starting;
@@ -86,8 +86,8 @@ HEADING = "     way   runs cells slots  sleep workers   wall s runs/s   busy ove
 
 def study_spec(size: Size) -> Any:
     """A study of about so many runs, replicates and baselines included."""
-    from study.jobs import baseline_tasks, cells
-    from study.spec import StudySpec
+    from study.plan.spec import StudySpec
+    from study.plan.tasks import baseline_tasks, cells
 
     enough = (size.runs > 300) + (size.runs > 3_000), (size.slots > 4) + (size.slots > 20)
     datasets, bits = CELLS[max(enough)]
@@ -114,11 +114,11 @@ def study(size: Size, folder: Path) -> list[dict[str, Any]]:
     """The whole path of run_study.py; the stand-in looks at no data."""
     from rich.console import Console
 
-    from study.runner import RunOptions, run_study
-    from study.trial import Resources
+    from study.drive.runner import run_study
+    from study.options import Resources, RunOptions
 
     options = RunOptions(runs_dir=folder, resources=Resources(cpus=_share(size)), max_concurrent=size.slots)
-    with mock.patch("study.runner.load_data", return_value={}):
+    with mock.patch("study.drive.runner.load_data", return_value={}):
         result = run_study(study_spec(size), options, Console(quiet=True), stand_in.sleeping(size.seconds))
     return [dict(record) for _, record in result.records[["started", "seconds", "device"]].iterrows()]
 
@@ -127,7 +127,7 @@ def bare(size: Size, folder: Path, scheduler: Any = None) -> list[dict[str, Any]
     """Tune's loop by itself, for as many runs as the study has."""
     from ray.tune.search import Searcher
 
-    from study.jobs import Job, all_tasks
+    from study.plan.tasks import Job, all_tasks
 
     spec = study_spec(size)
     task, count = all_tasks(spec)[0], len(all_tasks(spec))
@@ -168,8 +168,8 @@ def per_cell(size: Size, folder: Path) -> list[dict[str, Any]]:
     import optuna
     from ray.tune.search.optuna import OptunaSearch
 
-    from study.dimensions import distributions
-    from study.jobs import all_tasks, cells
+    from study.plan.dimensions import distributions
+    from study.plan.tasks import all_tasks, cells
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     spec = study_spec(size)
@@ -193,7 +193,7 @@ WAYS: dict[str, Callable[[Size, Path], list[dict[str, Any]]]] = {
 
 @contextmanager
 def _ray() -> Iterator[None]:
-    from study.cluster import connect
+    from study.drive.cluster import connect
 
     with connect(None):
         yield
@@ -238,8 +238,8 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler
 
 def measure(way: str, size: Size) -> Figures:
     """Do one row, in this process."""
-    import study.runner  # noqa: F401 - what has to be imported is not what is measured
-    from study.jobs import cells
+    import study.drive.runner  # noqa: F401 - what has to be imported is not what is measured
+    from study.plan.tasks import cells
 
     stand_in.travel_light()
     before, began = _peak(), time.process_time()

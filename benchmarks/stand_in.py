@@ -16,7 +16,7 @@ from ray import tune
 
 
 class Report:
-    """What a worker sends; it arrives at the driver as a `study.work.Step`."""
+    """What a worker sends; it arrives at the driver as a `study.work.runs.Step`."""
 
     def __init__(self, outcome: dict[str, Any]) -> None:
         self.outcome = outcome
@@ -26,7 +26,7 @@ class Report:
 
 
 def _as_step(outcome: dict[str, Any]) -> Any:
-    from study.work import Step
+    from study.work.runs import Step
 
     return Step("complete", outcome, [{"epoch": 1, "loss": 1.0, "map": outcome["map"]}])
 
@@ -68,8 +68,8 @@ def sleeping(seconds: float) -> type[Sleeper]:
 
 def travel_light() -> None:
     """Send workers the text of what they would have to import the project for."""
-    from study.jobs import Job
-    from study.trial import Resources
+    from study.options import Resources
+    from study.plan.tasks import Job
 
     copyreg.pickle(Job, _as_text)  # it need not arrive as what it was
     copyreg.pickle(Resources, _as_text)

@@ -20,13 +20,15 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from hasher.config import HasherConfig
+from hasher.hagcn.config import HasherConfig
 from study.command import DEFAULT_SPACE
-from study.jobs import Cell, Job, Task, all_tasks
-from study.runner import RunOptions, load_data, run_study
-from study.space_file import read_spec
-from study.spec import StudySpec
-from study.work import start_work
+from study.drive.runner import run_study
+from study.options import RunOptions
+from study.plan.space_file import read_spec
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Job, Task, all_tasks
+from study.work.data import load_data
+from study.work.runs import start_work
 
 DATA = Path("data")
 

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from hasher.batches import neighbourhood_order
-from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.data import load_dataset
 from hasher.graph import Graph, knn_graph, normalised_adjacency
-from hasher.training import Trainer
+from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.training.batches import neighbourhood_order
+from hasher.training.loop import Trainer
 
 BATCH, WIDTH, DIMENSIONS, BITS, STEPS, CLASSES = 256, 512, 768, 32, 8, 200
 #: The most a step may cost, in its bare products; the most a tree may, in its epoch.

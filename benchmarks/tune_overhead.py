@@ -15,10 +15,11 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from study.runner import RunOptions, run_study
-from study.spec import StudySpec
-from study.trial import HasherTrainable
-from study.work import Step
+from study.drive.runner import run_study
+from study.options import RunOptions
+from study.plan.spec import StudySpec
+from study.work.runs import Step
+from study.work.trainable import HasherTrainable
 
 
 class IdleTrainable(HasherTrainable):

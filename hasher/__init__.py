@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hasher.hamming_index import HammingIndex
     from hasher.model_file import load_hasher
+    from hasher.search.index import HammingIndex
 
 __all__ = ["HammingIndex", "load_hasher"]
 
@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
 
         return load_hasher
     if name == "HammingIndex":
-        from hasher.hamming_index import HammingIndex
+        from hasher.search.index import HammingIndex
 
         return HammingIndex
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

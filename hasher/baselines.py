@@ -21,7 +21,7 @@ from hasher.errors import UserError
 from hasher.projections import Floats, PrincipalComponents, itq_rotation, project
 from hasher.retrieval import Retrieval, evaluate_cosine, evaluate_scores
 from hasher.scoring import released_score, score_codes
-from hasher.training_items import TrainingItems
+from hasher.training.items import TrainingItems
 
 Codes = NDArray[np.bool_]
 Projection = tuple[Floats, Floats]

@@ -10,7 +10,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from hasher.database_graph.neighbours import unit_vectors
-from hasher.training_items import TrainingItems
+from hasher.training.items import TrainingItems
 
 #: Neighbours of an item and of a query, and the exponent of their cosines. Like the rest of the diffusion they are the
 #: same for every data set, so that no query has a say in them.

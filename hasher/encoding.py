@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hasher.data.embedding_set import LONGEST
 from hasher.errors import UserError
-from hasher.model import Encoder
+from hasher.hagcn.model import Encoder
 
 #: Items encoded at a time; bounds memory at CHUNK × (d + w + b) floats whatever the number of items. Larger chunks fall
 #: out of the cache and are slower.

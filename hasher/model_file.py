@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hasher.config import HasherConfig
 from hasher.data import KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.model import HAGCN
+from hasher.hagcn.config import HasherConfig
+from hasher.hagcn.model import HAGCN
 from hasher.older_versions import made_by_0_1
 
 FORMAT = "hagcn-hasher-2"

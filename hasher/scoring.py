@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from hasher.data import EmbeddingSet, Split
 from hasher.encoding import encode, real_values
-from hasher.model import Encoder
+from hasher.hagcn.model import Encoder
 from hasher.retrieval import Retrieval, evaluate, evaluate_cosine, released_map
 
 Codes = NDArray[np.bool_]

@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hasher.config import FILTER_NAMES
 from hasher.errors import UserError
-from study.origins import Origins
-from study.run_directory import RunDirectory
-from study.runner import RunOptions
-from study.space_file import FOR_ANY_DATA, SHIPPED, read_study
-from study.spec import StudySpec
-from study.tracking import TrackingOptions
-from study.trial import Resources
+from hasher.hagcn.config import FILTER_NAMES
+from study.options import Resources, RunOptions, TrackingOptions
+from study.plan.origins import Origins
+from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_study
+from study.plan.spec import StudySpec
+from study.record.study_folder import StudyFolder
 
 DEFAULT_SPACE = SHIPPED / "digits.yaml"
 Action = Literal["run", "dry-run", "status"]
@@ -39,7 +37,7 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     given = _parser().parse_args(arguments)
     options = _options(given)
     space = given.space or (DEFAULT_SPACE if given.dataset is None else FOR_ANY_DATA)
-    around = RunDirectory(space.parent)
+    around = StudyFolder(space.parent)
     if space.is_dir():  # the run directory of a study, which says itself what it is
         space, options = _run_directory(space), replace(options, runs_dir=space.parent)
     elif space == around.spec and around.storage.exists():
@@ -49,14 +47,14 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
 
 
 def _run_directory(path: Path) -> Path:
-    frozen = RunDirectory(path).read_spec()
+    frozen = StudyFolder(path).read_spec()
     if frozen is None:
         raise UserError(
             f"{path}: not a study (no study.yaml), give a search space or a directory that run_study.py made"
         )
     if frozen.name != path.resolve().name:
         raise UserError(f"{path}: holds the study {frozen.name}, the directory must be named so")
-    return RunDirectory(path).spec
+    return StudyFolder(path).spec
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from analysis.figures.wording import listed
 from analysis.names import label
 from analysis.per_query import per_query
 from analysis.statistics.intervals import bootstrap_interval
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 _PAPER = Path(__file__).resolve().parents[1] / "paper" / "filter_by_bits_map.csv"
 

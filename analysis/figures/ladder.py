@@ -14,7 +14,7 @@ from analysis.figures.view import DatasetView
 from analysis.ladder import Ladder, ladder
 from analysis.names import in_order, label
 from analysis.tables.table import decimals
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 #: Ladders of the filters of one code length that have a test score.
 Ladders = dict[str, Ladder]

@@ -17,7 +17,7 @@ from hasher.data import EmbeddingSet, Split, load_dataset, make_splits
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 NEIGHBOURS = 8
 #: Characters of a class name that there is room for.

@@ -17,7 +17,7 @@ from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.figures.view import DatasetView
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import in_order, label
-from study.dimensions import Dimension, Value
+from study.plan.dimensions import Dimension, Value
 
 
 def figures(view: DatasetView) -> list[StudyFigure]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.one_dataset import OneDataset
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 Arrays = dict[str, np.ndarray]
 

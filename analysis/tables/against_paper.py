@@ -8,7 +8,7 @@ from analysis.paper_numbers import printed_map
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, FILTER, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Table, count, number
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 def against_paper_table(results: DatasetResults) -> Table:

@@ -12,7 +12,7 @@ from analysis.names import dataset_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, FILTER, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 def hyperparameter_table(results: DatasetResults) -> Table:

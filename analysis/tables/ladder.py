@@ -13,7 +13,7 @@ from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, FILTER, method_entry
 from analysis.tables.table import MISSING, Column, Table, count, decimals, number
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 _RUNGS = (
     Column("float_cosine", "Float cosine"), Column("float_diffusion", "Float diffusion"),

@@ -12,7 +12,7 @@ from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 #: The filter that is the ablation of all others.
 NO_GRAPH = "none"

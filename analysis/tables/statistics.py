@@ -16,7 +16,7 @@ from analysis.statistics.selection import DRAWS, OrderStability, optimism, order
 from analysis.summary import scored
 from analysis.tables.scores import BITS, FILTER, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number, p_value
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 def intervals_table(results: DatasetResults) -> Table:

@@ -20,7 +20,7 @@ from hasher.images.opening import SourceOptions, load_backbone, open_source
 from hasher.images.progress import EmbeddingProgress
 from hasher.images.sources import UNLABELLED, ImageSource, Role, Rows, select
 from hasher.images.transformer import POOLINGS
-from hasher.training import resolve_device
+from hasher.training.loop import resolve_device
 
 #: Skipped images named on the screen; the others are in the file beside the embeddings.
 NAMED = 5

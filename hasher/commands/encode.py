@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from hasher.codes_file import HashedItems, hash_items, save_codes
 from hasher.data import Vectors, load_vectors
 from hasher.errors import UserError
 from hasher.model_file import SavedHasher, load_hasher
-from hasher.training import resolve_device
+from hasher.search.codes_file import HashedItems, hash_items, save_codes
+from hasher.training.loop import resolve_device
 
 
 def add_parser(subparsers: Any, name: str) -> None:

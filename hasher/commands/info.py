@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from hasher.codes_file import is_codes_file, load_codes
 from hasher.data import (
     EmbeddingSet,
     SplitConfig,
@@ -23,9 +22,10 @@ from hasher.data import (
     make_splits,
 )
 from hasher.errors import UserError
-from hasher.hamming_index import HammingIndex
 from hasher.model_file import load_hasher
 from hasher.retrieval import bit_balance, unpack
+from hasher.search.codes_file import is_codes_file, load_codes
+from hasher.search.index import HammingIndex
 
 Facts = dict[str, Any]
 

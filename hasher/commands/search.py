@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hasher import contact_sheet, pictures
-from hasher.codes_file import HashedItems, is_codes_file, load_codes
 from hasher.commands.encode import add_shared_options, encode_with_progress, open_hasher
 from hasher.data import Vectors, load_vectors
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.hamming_index import HammingIndex
 from hasher.model_file import SavedHasher
-from hasher.searching import Results, search
+from hasher.search import contact_sheet, pictures
+from hasher.search.codes_file import HashedItems, is_codes_file, load_codes
+from hasher.search.index import HammingIndex
+from hasher.search.results import Results, search
 
 #: Rows of a table that is printed whole; of a longer one the first queries are.
 MOST_ROWS, QUERIES_PRINTED = 60, 3

@@ -9,14 +9,14 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.files import write_atomically
+from hasher.hagcn.config import FILTER_NAMES, HasherConfig
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.retrieval import Retrieval
 from hasher.scoring import encode_split, score_codes
-from hasher.training import Trainer, resolve_device
+from hasher.training.loop import Trainer, resolve_device
 
 
 def add_parser(subparsers: Any, name: str) -> None:

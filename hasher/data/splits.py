@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hasher.config import first_error
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.units import Units, stratified_order
 from hasher.errors import UserError
+from hasher.hagcn.config import first_error
 
 Rows = NDArray[np.int64]
 

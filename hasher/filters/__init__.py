@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from hasher.config import DEFAULT_ORDERS, SMALLEST_ORDERS, FilterName
 from hasher.errors import UserError
 from hasher.filters.base import GraphFilter
 from hasher.filters.chebyshev import ChebyshevFilter
@@ -11,10 +10,11 @@ from hasher.filters.gcn import GCNFilter
 from hasher.filters.lanczos import LanczosFilter
 from hasher.filters.spline import SplineFilter
 from hasher.filters.unfiltered import NoFilter
+from hasher.hagcn.config import DEFAULT_ORDERS, SMALLEST_ORDERS, FilterName
 
 __all__ = ["FILTERS", "GraphFilter", "build_filter"]
 
-#: Filter by name; those in `hasher.config.DEFAULT_ORDERS` take their order.
+#: Filter by name; those in `hasher.hagcn.config.DEFAULT_ORDERS` take their order.
 FILTERS: dict[FilterName, Callable[..., GraphFilter]] = {
     "none": NoFilter,
     "gcn": GCNFilter,

@@ -8,8 +8,8 @@ from typing import Any
 
 from synthetic import Ending, make_spec, mostly_complete, write_study
 
-from study.jobs import Task
-from study.state import State
+from study.plan.finished import State
+from study.plan.tasks import Task
 
 SPACE = {
     "filter_order": [{"type": "int", "low": 1, "high": 8, "filters": ["chebyshev"]}],

@@ -23,13 +23,13 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from hasher.baselines import BASELINES, REFERENCES, STOCHASTIC
 from hasher.data import load_dataset, make_splits
 from hasher.files import write_atomically
-from study.export import export
-from study.jobs import Cell, Job, Task, all_tasks
-from study.ledger import Ledger
-from study.run_directory import RunDirectory
-from study.sampling import open_storage
-from study.spec import DatasetSpec, StudySpec
-from study.state import State, winner
+from study.plan.finished import State, winner
+from study.plan.spec import DatasetSpec, StudySpec
+from study.plan.tasks import Cell, Job, Task, all_tasks
+from study.record.export import export
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
 
 #: Mean `map` at 16 bits.
 LEVELS = {
@@ -101,12 +101,12 @@ def mostly_complete(task: Task) -> State | None:
     return "diverged" if (task.index * 7 + task.cell.bits) % 29 == 0 else "complete"
 
 
-def in_memory(run: RunDirectory) -> BaseStorage:
+def in_memory(run: StudyFolder) -> BaseStorage:
     """A ledger that leaves no journal.log behind: ten times as fast."""
     return InMemoryStorage()
 
 
-def in_journal(run: RunDirectory) -> BaseStorage:
+def in_journal(run: StudyFolder) -> BaseStorage:
     """A ledger in journal.log, as a study has it unless told otherwise."""
     return open_storage(str(run.journal))
 
@@ -117,13 +117,13 @@ def write_study(
     truth: Truth | None = None,
     ending: Ending = mostly_complete,
     queries: int = 60,
-    ledger_in: Callable[[RunDirectory], BaseStorage] = in_memory,
+    ledger_in: Callable[[StudyFolder], BaseStorage] = in_memory,
 ) -> Path:
     """Write the run directory of a study below `runs`; the same arguments give the same scores. Returns its path.
 
     `digits` gets the test queries of its real split, any other data set `queries` of them.
     """
-    run = RunDirectory(runs / spec.name)
+    run = StudyFolder(runs / spec.name)
     run.path.mkdir(parents=True, exist_ok=True)
     run.freeze(spec, None)
     optuna.logging.set_verbosity(optuna.logging.WARNING)

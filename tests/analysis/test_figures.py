@@ -21,7 +21,7 @@ from analysis.names import label
 from analysis.per_query import per_query
 from analysis.statistics.intervals import bootstrap_interval
 from analysis.study_records import load_study
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 IN_ORDER = ["spline", "lanczos", "chebyshev", "gcn", "fourier", "none"]
 

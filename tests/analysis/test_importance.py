@@ -10,10 +10,10 @@ from synthetic import in_journal, make_spec, write_study
 from analysis.figures.view import DatasetView
 from analysis.importance import BEST_TRIALS, FEWEST_TRIALS, as_sampled, importances
 from analysis.study_records import load_study
-from study.dimensions import Dimension
-from study.jobs import Cell
-from study.sampling import open_storage
-from study.state import study_names
+from study.plan.dimensions import Dimension
+from study.plan.tasks import Cell
+from study.record.sampling import open_storage
+from study.record.stored import study_names
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from analysis.tables.formats import to_csv
 from analysis.tables.ladder import ladder_table
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 STEPS = ("graph", "encoder", "binarisation")
 MINUS = "\N{MINUS SIGN}"

@@ -15,11 +15,11 @@ from analysis import style
 from analysis.figures.neighbours import nearest_neighbours
 from analysis.figures.view import DatasetView
 from analysis.study_records import load_study
-from hasher.config import HasherConfig
 from hasher.data import load_dataset, make_splits
+from hasher.hagcn.config import HasherConfig
 from hasher.model_file import SavedHasher, save_hasher
-from hasher.training import Trainer
-from study.jobs import Cell
+from hasher.training.loop import Trainer
+from study.plan.tasks import Cell
 
 CELL = Cell("digits", "gcn", 16)
 

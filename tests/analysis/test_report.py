@@ -165,7 +165,7 @@ def test_where_the_keys_are_from_is_said_where_it_was_kept(tmp_path):
     section = html[html.index('<section id="run">') : html.index('<section id="data">')]
     assert re.findall(r"<li><strong>(.*?)</strong>: (.*?)</li>", section) == [
         ("&lt;mine&gt;.yaml", "trials"), ("the command line", "bits [16, 32]"), ("defaults of a study", "seed 0"),
-        ("defaults of hasher/config.py", "temperature 0.25"),
+        ("defaults of hasher/hagcn/config.py", "temperature 0.25"),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from synthetic import make_spec, write_study
 
 from analysis.study_records import load_study
 from hasher.errors import UserError
-from study.jobs import Cell
+from study.plan.tasks import Cell
 
 
 @pytest.fixture

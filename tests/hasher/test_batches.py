@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hasher.batches import LARGEST_LEAF, cut, neighbourhood_order, random_order
+from hasher.training.batches import LARGEST_LEAF, cut, neighbourhood_order, random_order
 
 
 def seeded(seed: int = 0) -> torch.Generator:

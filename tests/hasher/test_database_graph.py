@@ -13,7 +13,7 @@ from hasher.content_cache import ContentCache
 from hasher.database_graph import DatabaseGraph, ItemModes, ItemRows, build_graph, neighbours
 from hasher.filters import build_filter
 from hasher.graph import knn_graph, normalised_adjacency
-from hasher.training_items import TrainingItems
+from hasher.training.items import TrainingItems
 
 ORDERS = {"gcn": None, "chebyshev": 4, "lanczos": 6, "spline": 8, "fourier": 12, "none": None}
 

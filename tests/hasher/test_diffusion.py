@@ -9,7 +9,7 @@ from hasher import diffusion
 from hasher.baselines import evaluate_baseline
 from hasher.data import EmbeddingSet, SplitConfig, make_splits
 from hasher.diffusion import Diffusion
-from hasher.training_items import TrainingItems
+from hasher.training.items import TrainingItems
 
 
 def unit(vectors, mean):

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hasher.__main__ import main
-from hasher.codes_file import hash_items, is_codes_file, load_codes, save_codes
 from hasher.data import Items, SplitConfig, Vectors, load_dataset, make_splits
 from hasher.encoding import CHUNK, encode, encode_packed, real_values
 from hasher.errors import UserError
-from hasher.model import Encoder
+from hasher.hagcn.model import Encoder
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
 from hasher.retrieval import unpack
+from hasher.search.codes_file import hash_items, is_codes_file, load_codes, save_codes
 
 MakeHasher = Callable[..., SavedHasher]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hasher.errors import UserError
-from hasher.hamming_index import HammingIndex, Neighbours
+from hasher.search.index import HammingIndex, Neighbours
 
 
 def random_codes(seed: int, count: int, bits: int) -> np.ndarray:

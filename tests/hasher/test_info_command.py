@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hasher.__main__ import main
-from hasher.codes_file import load_codes
 from hasher.data import load_dataset
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
+from hasher.search.codes_file import load_codes
 
 MakeHasher = Callable[..., SavedHasher]
 Capture = pytest.CaptureFixture[str]

@@ -15,12 +15,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hasher.__main__ import main
-from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
+from hasher.hagcn.config import FILTER_NAMES, HasherConfig
 from hasher.model_file import FORMAT, SavedHasher, load_hasher, save_hasher, to_bytes
-from hasher.training import Trainer
+from hasher.training.loop import Trainer
 
 
 def trained(name: str = "gcn") -> tuple[SavedHasher, np.ndarray]:

@@ -11,15 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from hasher import HammingIndex, contact_sheet, load_hasher, pictures
+from hasher import HammingIndex, load_hasher
 from hasher.__main__ import main
-from hasher.codes_file import hash_items
-from hasher.contact_sheet import FRAMES, Tile, draw, tiles
 from hasher.data import Items, SplitConfig, Vectors, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.model_file import SavedHasher, save_hasher
-from hasher.pictures import SIDE, Picture
-from hasher.searching import search
+from hasher.search import contact_sheet, pictures
+from hasher.search.codes_file import hash_items
+from hasher.search.contact_sheet import FRAMES, Tile, draw, tiles
+from hasher.search.pictures import SIDE, Picture
+from hasher.search.results import search
 
 BITS = 11
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from hasher.baselines import baseline_codes
-from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.data import load_dataset
 from hasher.encoding import encode
-from hasher.training import Trainer
+from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.training.loop import Trainer
 
 CPU = torch.device("cpu")
 

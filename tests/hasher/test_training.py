@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hasher.config import FILTER_NAMES, HasherConfig
 from hasher.encoding import encode, encode_packed
 from hasher.errors import UserError
 from hasher.graph import knn_graph
-from hasher.losses import hashing_loss, ranking_loss
-from hasher.model import HAGCN, Forward
-from hasher.training import Trainer, resolve_device
+from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.hagcn.losses import hashing_loss, ranking_loss
+from hasher.hagcn.model import HAGCN, Forward
+from hasher.training.loop import Trainer, resolve_device
 
 CPU = torch.device("cpu")
 

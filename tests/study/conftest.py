@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from study.run_directory import RunDirectory
-from study.runner import RunOptions, StudyResult, run_study
-from study.spec import StudySpec
-from study.trial import HasherTrainable
+from study.drive.runner import StudyResult, run_study
+from study.options import RunOptions
+from study.plan.spec import StudySpec
+from study.record.study_folder import StudyFolder
+from study.work.trainable import HasherTrainable
 
 #: Three filters of three kinds (none, without order, with order), one length, seconds to run.
 TINY: dict[str, Any] = {
@@ -67,5 +68,5 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResu
 
 
 @pytest.fixture
-def run_directory(tmp_path: Path) -> RunDirectory:
-    return RunDirectory(tmp_path / "tiny")
+def run_directory(tmp_path: Path) -> StudyFolder:
+    return StudyFolder(tmp_path / "tiny")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.trial import HasherTrainable
-from study.work import Step
+from study.work.runs import Step
+from study.work.trainable import HasherTrainable
 
 
 class FaultyTrainable(HasherTrainable):

@@ -21,18 +21,19 @@ from analysis.summary import summarise
 from analysis.tables.cost import cost_table
 from analysis.tables.scores import cells_table
 from hasher.data import load_dataset, make_splits
-from study.budget import Deadline, DeviceHours
-from study.execution import CellSearcher
-from study.export import export
-from study.jobs import Cell, Job, Task, all_tasks, cells
-from study.ledger import Ledger, spec_digest
-from study.run_directory import RunDirectory
-from study.runner import StudyResult
-from study.sampling import open_storage
-from study.spec import StudySpec
-from study.state import Finished, winner
-from study.tracking import TrackingOptions
-from study.work import Step, StudyData, start_work
+from study.drive.budget import Deadline, DeviceHours
+from study.drive.runner import StudyResult
+from study.drive.tune_parts import CellSearcher
+from study.options import TrackingOptions
+from study.plan.finished import Finished, winner
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Job, Task, all_tasks, cells
+from study.record.export import export
+from study.record.ledger import Ledger, spec_digest
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
+from study.work.data import StudyData
+from study.work.runs import Step, start_work
 from tests.study.conftest import run_tiny
 
 #: Columns that may differ between two runs of the same study.
@@ -43,7 +44,7 @@ TIMES = ["started", "seconds", "device_seconds", "optuna_trial", "commit"]
 def second_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that a search looks at twice an epoch, and that goes on by half a second at each look."""
     looks = count()
-    monkeypatch.setattr("study.work.time", SimpleNamespace(perf_counter=lambda: float(next(looks))))
+    monkeypatch.setattr("study.work.runs.time", SimpleNamespace(perf_counter=lambda: float(next(looks))))
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_trial_stops_after_the_epoch_that_passes_its_limit(
     )
 
 
-def test_only_search_trials_are_limited(tiny: StudySpec, run_directory: RunDirectory) -> None:
+def test_only_search_trials_are_limited(tiny: StudySpec, run_directory: StudyFolder) -> None:
     spec = tiny.model_copy(update={"trial_time_limit": 60.0})
     run_directory.path.mkdir()
     ledger = Ledger(spec, open_storage(str(run_directory.journal)))
@@ -96,7 +97,7 @@ def test_only_search_trials_are_limited(tiny: StudySpec, run_directory: RunDirec
     assert ledger.begin(Task("replicate", cells(spec)[0], 0)).time_limit is None
 
 
-def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_directory: RunDirectory) -> None:
+def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_directory: StudyFolder) -> None:
     spec = tiny.model_copy(update={"trial_time_limit": 60.0})
     run_directory.path.mkdir()
     run_directory.freeze(spec, None)
@@ -162,7 +163,7 @@ def test_the_searcher_waits_for_runs_in_flight_before_it_gives_up() -> None:
 
 
 def test_spent_device_hours_start_nothing_and_say_so(
-    tiny: StudySpec, run_directory: RunDirectory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_ray(*arguments: object, **keywords: object) -> None:
         raise AssertionError("there is nothing to start")
@@ -184,7 +185,7 @@ def test_spent_device_hours_start_nothing_and_say_so(
 def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same_study(
     finished: StudyResult, tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = RunDirectory(tmp_path / "tiny")
+    run = StudyFolder(tmp_path / "tiny")
 
     def passed(deadline: Deadline) -> bool:
         return run.journal.exists() and run.journal.read_text().count('"outcome"') >= 5
@@ -192,13 +193,13 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
     with monkeypatch.context() as patch:
         patch.setattr(Deadline, "has_passed", property(passed))
         first = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600)
-    assert first.spent == "time budget" and first.standing.left == 25 - first.standing.done
-    assert 5 <= first.standing.done < 10 and len(first.records) == first.standing.done
+    assert first.spent == "time budget" and first.counts.left == 25 - first.counts.done
+    assert 5 <= first.counts.done < 10 and len(first.records) == first.counts.done
     second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=TrackingOptions(tensorboard=True))
-    assert second.spent is None and second.standing.left == 0
+    assert second.spent is None and second.counts.left == 0
     before, after, whole = (pd.read_csv(path) for path in (
         io.StringIO(first.records.to_csv(index=False)), second.run.records, finished.run.records,
     ))  # fmt: skip
     pd.testing.assert_frame_equal(after.drop(columns=TIMES), whole.drop(columns=TIMES), check_exact=True)
     assert set(before.started) <= set(after.started)  # what had ended was not run again
-    assert len(list(run.tracking.glob("*/events*"))) == second.standing.done - first.standing.done
+    assert len(list(run.tracking.glob("*/events*"))) == second.counts.done - first.counts.done

@@ -8,9 +8,9 @@ import pytest
 from ray.tune import Checkpoint
 from ray.tune.execution.tune_controller import TuneController
 
-from study.execution import LastCheckpoints
-from study.jobs import all_tasks
-from study.spec import StudySpec
+from study.drive.tune_parts import LastCheckpoints
+from study.plan.spec import StudySpec
+from study.plan.tasks import all_tasks
 from tests.study.conftest import run_tiny
 
 
@@ -51,7 +51,7 @@ def test_checkpoints_force_no_snapshots_of_the_experiment(
     monkeypatch.setattr(LastCheckpoints, "on_checkpoint", note_checkpoint)
     spec = tiny.model_copy(update={"checkpoint_every": 1, "filters": ["gcn"], "trials": 2})
     result = run_tiny(spec, tmp_path)
-    assert result.standing.done == len(all_tasks(spec)) and len(saved) > 2
+    assert result.counts.done == len(all_tasks(spec)) and len(saved) > 2
     assert len(snapshots) <= 2  # when Tune begins and when it ends
 
 
@@ -60,4 +60,4 @@ def test_a_run_that_ends_leaves_no_checkpoint(tiny: StudySpec, tmp_path: Path, m
     saves = []
     monkeypatch.setattr(TuneController, "_schedule_trial_save", lambda *arguments, **keywords: saves.append(arguments))
     result = run_tiny(tiny.model_copy(update={"filters": ["gcn"], "trials": 1, "replicates": 1}), tmp_path)
-    assert result.standing.left == 0 and not saves
+    assert result.counts.left == 0 and not saves

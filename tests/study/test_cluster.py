@@ -23,15 +23,16 @@ from moto.server import ThreadedMotoServer
 from benchmarks.local_cluster import local_cluster
 from hasher.data import load_dataset, make_splits
 from hasher.errors import UserError
-from study import cluster, head_node
-from study.cluster import Nodes
-from study.jobs import Cell, Job, Task
-from study.run_directory import RunDirectory
-from study.runner import StudyResult
-from study.shared_storage import SharedStorage
-from study.spec import StudySpec
-from study.trial import HasherTrainable, Resources
-from study.work import StudyData
+from study.drive import cluster, head_node
+from study.drive.cluster import Nodes
+from study.drive.runner import StudyResult
+from study.options import Resources
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Job, Task
+from study.record.shared_storage import SharedStorage
+from study.record.study_folder import StudyFolder
+from study.work.data import StudyData
+from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
 from tests.study.faulty import MortalTrainable, SociableTrainable
 from tests.study.test_run_study import TIMES
@@ -181,7 +182,7 @@ def test_a_run_directory_goes_to_a_bucket_and_comes_back(finished: StudyResult, 
     shared.copy(finished.run)
     keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}
     assert "of-mine/tiny/journal.log" in keys and not [key for key in keys if "/." in key or "/ray/" in key]
-    elsewhere = RunDirectory(tmp_path / "tiny")
+    elsewhere = StudyFolder(tmp_path / "tiny")
     SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
     for path in (path for path in finished.run.path.rglob("*") if path.is_file() and path.name[0] != "."):
         assert (elsewhere.path / path.relative_to(finished.run.path)).read_bytes() == path.read_bytes()

@@ -13,14 +13,14 @@ import torch
 
 import run_study as command
 from study.command import parse_command
-from study.cost import Source, Told, recorded_times, tell, wall_seconds
-from study.jobs import KINDS, Cell, Task, all_tasks, cells
-from study.run_times import RunTimes
-from study.runner import StudyResult, load_data
-from study.sampling import make_pruner
-from study.spec import StudySpec
-from study.step_times import expected_share, time_steps
-from study.work import StudyData
+from study.drive.runner import StudyResult
+from study.plan.run_times import RunTimes
+from study.plan.spec import StudySpec
+from study.plan.tasks import KINDS, Cell, Task, all_tasks, cells
+from study.record.sampling import make_pruner
+from study.watch.cost import Estimate, Source, estimate, recorded_times, wall_seconds
+from study.watch.step_times import expected_share, time_steps
+from study.work.data import StudyData, load_data
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def test_each_task_is_told_from_the_first_source_that_knows_its_kind_and_filter(
             drawn.append(one.name)
             yield one
 
-    told = tell(tasks, sources())
-    assert told == {
-        tasks[0]: Told(3.0, "own"), tasks[1]: Told(3.0, "own"), tasks[2]: Told(5.0, "other"),
-        tasks[3]: Told(7.0, "timed"),
+    estimates = estimate(tasks, sources())
+    assert estimates == {
+        tasks[0]: Estimate(3.0, "own"), tasks[1]: Estimate(3.0, "own"), tasks[2]: Estimate(5.0, "other"),
+        tasks[3]: Estimate(7.0, "timed"),
     }  # fmt: skip
     assert drawn == ["own", "other", "timed"]
-    assert tell(tasks[2:], [source("own", (tasks[0], 1.0))]) == {}  # no guess from runs of another kind
+    assert estimate(tasks[2:], [source("own", (tasks[0], 1.0))]) == {}  # no guess from runs of another kind
 
 
 def test_records_of_a_study_like_it_are_scaled_to_the_epochs(
@@ -82,19 +82,19 @@ def test_records_of_other_data_or_workers_tell_nothing(
         limited = tiny.datasets[0].model_copy(update={"max_database": 150})
         data = load_data(tiny.model_copy(update={"datasets": [limited]}), None)
     found = list(recorded_times(spec, data, finished.run.path.parent, threads=2 if unlike == "threads" else 1))
-    assert tell(all_tasks(tiny), found) == {}
+    assert estimate(all_tasks(tiny), found) == {}
 
 
 def test_the_time_it_takes_is_bounded_by_slots_and_by_the_longest_cell(tiny: StudySpec) -> None:
     rng = random.Random(0)
-    told = {task: Told(rng.uniform(1, 9), "x") for task in all_tasks(tiny)}
-    assert wall_seconds(tiny, told, 1) == pytest.approx(sum(one.seconds for one in told.values()))
+    estimates = {task: Estimate(rng.uniform(1, 9), "x") for task in all_tasks(tiny)}
+    assert wall_seconds(tiny, estimates, 1) == pytest.approx(sum(one.seconds for one in estimates.values()))
     longest = max(
-        sum(one.seconds for task, one in told.items() if task.cell == cell and task.kind == "search")
-        + max(one.seconds for task, one in told.items() if task.cell == cell and task.kind == "replicate")
+        sum(one.seconds for task, one in estimates.items() if task.cell == cell and task.kind == "search")
+        + max(one.seconds for task, one in estimates.items() if task.cell == cell and task.kind == "replicate")
         for cell in cells(tiny)
     )
-    assert wall_seconds(tiny, told, 1000) == pytest.approx(longest)
+    assert wall_seconds(tiny, estimates, 1000) == pytest.approx(longest)
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,10 @@ def test_a_dry_run_tells_from_steps_then_from_records_and_says_so(
     spec, runs = str(finished.run.spec), str(finished.run.path.parent)
     assert command.main([spec, "--dry-run", "--runs-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "Told from timed steps" in printed and "device-hours" in printed and "baselines" in printed
+    assert "Estimate from timed steps" in printed and "device-hours" in printed and "baselines" in printed
     assert command.main([spec, "--dry-run", "--runs-dir", runs, "--name", "next", "--max-concurrent", "1"]) == 0
     printed = capsys.readouterr().out
-    assert f"Told from {finished.run.path}" in printed and "timed" not in printed
+    assert f"Estimate from {finished.run.path}" in printed and "timed" not in printed
     assert "with 1 at a time" in printed
     hours = finished.records["device_seconds"].sum() / 3600
     assert f"{hours:.3g} device-hours" in printed

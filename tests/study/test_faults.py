@@ -16,15 +16,15 @@ import pytest
 
 from benchmarks import faults
 from hasher.errors import UserError
-from study.jobs import Task, all_tasks
-from study.journal import mend
-from study.ledger import Ledger
-from study.losses import RETRIES, Losses
-from study.plan import Plan
-from study.runner import StudyResult
-from study.sampling import open_storage
-from study.spec import StudySpec
-from study.trial import HasherTrainable
+from study.drive.lost_workers import RETRIES, LostWorkers
+from study.drive.runner import StudyResult
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Task, all_tasks
+from study.record.journal import repair
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
 from tests.study.test_ledger import run_searches
 from tests.study.test_run_study import TIMES
@@ -38,7 +38,7 @@ def test_a_journal_cut_anywhere_keeps_all_that_is_whole(tiny: StudySpec, tmp_pat
     for cut in range(len(whole) - 400, len(whole) + 1, 7):
         path.write_bytes(whole[:cut])
         (tmp_path / "journal.log.lock").symlink_to(path)  # the driver died while it wrote
-        mend(path)
+        repair(path)
         assert path.read_bytes() == whole[: whole.rfind(b"\n", 0, cut) + 1]
         again = Ledger(tiny, open_storage(str(path)))
         assert again.finished.items() <= ledger.finished.items() and len(again.finished) >= 2
@@ -51,9 +51,9 @@ def test_whatever_lies_behind_the_last_record_is_cut_off(tmp_path: Path, tail: b
     path = tmp_path / "journal.log"
     records = b"".join(json.dumps({"op_code": 4, "x": "y" * 1000}).encode() + b"\n" for _ in range(200))
     path.write_bytes(records + tail)
-    mend(path)
+    repair(path)
     assert path.read_bytes() == records
-    mend(path)
+    repair(path)
     assert path.read_bytes() == records
 
 
@@ -62,7 +62,7 @@ def test_a_damaged_record_in_the_midst_is_said_and_not_skipped(tiny: StudySpec, 
     Ledger(tiny, open_storage(str(path)))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[1][:20] + b"\n", *lines[2:]]))
-    mend(path)
+    repair(path)
     with pytest.raises(UserError, match="damaged"):
         open_storage(str(path))
 
@@ -114,7 +114,7 @@ def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
     kept = Ledger(tiny, open_storage(str(tmp_path / "tiny" / "journal.log"))).finished
     assert 0 < len(kept) < len(all_tasks(tiny))
     again = run_tiny(tiny, tmp_path, max_concurrent=1)
-    assert again.standing.left == 0
+    assert again.counts.left == 0
     first, second = (pd.read_csv(r.run.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
@@ -134,10 +134,10 @@ def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(tiny:
     assert "failed" not in {end.state for end in ended.values()}
 
 
-def losses_of(spec: StudySpec, deaths: list[int]) -> tuple[Task, Losses]:
+def losses_of(spec: StudySpec, deaths: list[int]) -> tuple[Task, LostWorkers]:
     """A run, and losses that see so many dead nodes at its start and at each loss."""
     seen = iter(deaths)
-    losses, task = Losses(lambda: next(seen)), all_tasks(spec)[0]
+    losses, task = LostWorkers(lambda: next(seen)), all_tasks(spec)[0]
     losses.began(task)
     return task, losses
 

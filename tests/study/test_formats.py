@@ -13,13 +13,14 @@ import yaml
 import run_study
 from analysis.command import main as analyse
 from hasher.errors import UserError
-from study.cost import recorded_times
-from study.ledger import Ledger
-from study.run_directory import RunDirectory
-from study.runner import StudyResult, load_data
-from study.sampling import open_storage
-from study.space_file import read_spec
-from study.spec import FORMAT, StudySpec
+from study.drive.runner import StudyResult
+from study.plan.space_file import read_spec
+from study.plan.spec import FORMAT, StudySpec
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
+from study.watch.cost import recorded_times
+from study.work.data import load_data
 from tests.study.conftest import TINY
 
 OLD = (
@@ -32,7 +33,7 @@ LATER = (
 )
 
 
-def reformat(run: RunDirectory, found: object) -> None:
+def reformat(run: StudyFolder, found: object) -> None:
     """Say of a frozen study that it is of another format; None: nothing, as version 0.1 did."""
     values = yaml.safe_load(run.spec.read_text())
     assert values.pop("format") == FORMAT
@@ -40,22 +41,22 @@ def reformat(run: RunDirectory, found: object) -> None:
 
 
 @pytest.fixture
-def frozen(tiny: StudySpec, run_directory: RunDirectory) -> RunDirectory:
+def frozen(tiny: StudySpec, run_directory: StudyFolder) -> StudyFolder:
     run_directory.path.mkdir()
     run_directory.freeze(tiny, None)
     return run_directory
 
 
-def contents(run: RunDirectory) -> dict[str, bytes]:
+def contents(run: StudyFolder) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
-def test_a_frozen_study_says_its_format_first(frozen: RunDirectory) -> None:
+def test_a_frozen_study_says_its_format_first(frozen: StudyFolder) -> None:
     assert frozen.spec.read_text().splitlines()[0] == f"format: {FORMAT}" == "format: 2"
 
 
 @pytest.mark.parametrize(("found", "says"), [(None, OLD), (1, OLD), (9, LATER)])
-def test_another_format_is_one_line(frozen: RunDirectory, tiny: StudySpec, found: object, says: str) -> None:
+def test_another_format_is_one_line(frozen: StudyFolder, tiny: StudySpec, found: object, says: str) -> None:
     reformat(frozen, found)
     for look in (frozen.read_spec, lambda: frozen.check(tiny, None), lambda: frozen.freeze(tiny, None)):
         with pytest.raises(UserError) as raised:
@@ -64,7 +65,7 @@ def test_another_format_is_one_line(frozen: RunDirectory, tiny: StudySpec, found
 
 
 @pytest.mark.parametrize(("found", "says"), [("two", "format: "), ([2], "format: "), (None, "expected a mapping")])
-def test_a_damaged_one_is_not_taken_for_an_old_one(frozen: RunDirectory, found: object, says: str) -> None:
+def test_a_damaged_one_is_not_taken_for_an_old_one(frozen: StudyFolder, found: object, says: str) -> None:
     if found is None:
         frozen.spec.write_text("")
     else:
@@ -77,7 +78,7 @@ def test_a_damaged_one_is_not_taken_for_an_old_one(frozen: RunDirectory, found: 
 @pytest.mark.parametrize("way", ["directory", "frozen file", "file of the same name", "another name"])
 @pytest.mark.parametrize("action", [[], ["--dry-run"], ["--status"]])
 def test_run_study_refuses_an_old_one_and_leaves_it_alone(
-    frozen: RunDirectory, tmp_path: Path, way: str, action: list[str], capsys: pytest.CaptureFixture[str]
+    frozen: StudyFolder, tmp_path: Path, way: str, action: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     space = tmp_path / "tiny.yaml"
     space.write_text(frozen.spec.read_text())
@@ -93,7 +94,7 @@ def test_run_study_refuses_an_old_one_and_leaves_it_alone(
     assert contents(frozen) == before and not (tmp_path / "again").exists()
 
 
-def test_a_search_space_of_version_0_1_is_still_one(frozen: RunDirectory, tmp_path: Path) -> None:
+def test_a_search_space_of_version_0_1_is_still_one(frozen: StudyFolder, tmp_path: Path) -> None:
     """What a file of ranges says is the same; only a study that has begun is another one."""
     reformat(frozen, None)
     elsewhere = tmp_path / "ranges" / "study.yaml"
@@ -114,7 +115,7 @@ def test_a_search_space_may_name_this_format_only(tmp_path: Path, found: int) ->
 
 @pytest.mark.parametrize("command", [[], ["verify"], ["explain"], ["compare"]])
 def test_analysis_refuses_an_old_one(
-    frozen: RunDirectory, tiny: StudySpec, command: list[str], capsys: pytest.CaptureFixture[str]
+    frozen: StudyFolder, tiny: StudySpec, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     frozen.records.write_text("")
     more = {"explain": ["blobs", "gcn", "8"], "compare": [str(frozen.path)]}.get(" ".join(command), [])
@@ -130,7 +131,7 @@ def test_old_runs_tell_no_cost(finished: StudyResult, tiny: StudySpec, tmp_path:
     shutil.copytree(finished.run.path, tmp_path / "old")
     spec, data = tiny.model_copy(update={"name": "next"}), load_data(tiny, None)
     assert len(list(recorded_times(spec, data, tmp_path, threads=1))) == 1
-    reformat(RunDirectory(tmp_path / "old"), None)
+    reformat(StudyFolder(tmp_path / "old"), None)
     assert not list(recorded_times(spec, data, tmp_path, threads=1))
 
 
@@ -148,7 +149,7 @@ def test_old_trials_of_the_same_name_in_a_storage_are_another_study(
     """A database outlives the run directory: what version 0.1 left in it must not count as trials of this one."""
     path = str(tmp_path / "journal.log")
     with monkeypatch.context() as patch:
-        patch.setattr("study.ledger.spec_digest", digest_of_0_1)
+        patch.setattr("study.record.ledger.spec_digest", digest_of_0_1)
         Ledger(tiny, open_storage(path))
     with pytest.raises(UserError, match="already holds another study"):
         Ledger(tiny, open_storage(path))

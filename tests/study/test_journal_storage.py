@@ -10,11 +10,11 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from study.jobs import Job, all_tasks
-from study.journal import StudyJournal, together
-from study.ledger import Ledger
-from study.plan import Plan
-from study.spec import StudySpec
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Job, all_tasks
+from study.record.journal import StudyJournal, batched
+from study.record.ledger import Ledger
 
 
 def records(path: Path) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ def test_records_held_back_are_seen_here_and_by_others_only_in_the_end(tmp_path:
     storage = StudyJournal(tmp_path / "journal.log")
     study = optuna.create_study(study_name="one", storage=storage)
     before = (tmp_path / "journal.log").read_bytes()
-    with together(storage):
+    with batched(storage):
         trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
         trial.set_user_attr("y", 1)
         assert study.trials[0].params == trial.params and (tmp_path / "journal.log").read_bytes() == before
@@ -67,7 +67,7 @@ def test_two_that_write_in_turns_see_the_same(tmp_path: Path) -> None:
     studies.append(optuna.load_study(study_name="one", storage=storages[1]))
     for number in range(6):
         writer, reader = studies[number % 2], studies[1 - number % 2]
-        with together(storages[number % 2]):
+        with batched(storages[number % 2]):
             trial = writer.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
             writer.tell(trial, number)
         assert reader.trials == writer.trials and reader.trials[-1].value == number
@@ -80,7 +80,7 @@ def test_after_a_write_that_failed_none_is_tried(tmp_path: Path, monkeypatch: py
     storage = StudyJournal(path)
     study = optuna.create_study(study_name="one", storage=storage)
     before = path.read_bytes()
-    with pytest.raises(OSError, match="no space"), together(storage):
+    with pytest.raises(OSError, match="no space"), batched(storage):
         study.ask()
         monkeypatch.setattr("pathlib.Path.open", _refuse)
     monkeypatch.undo()

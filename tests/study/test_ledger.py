@@ -8,12 +8,13 @@ import pytest
 from optuna.trial import TrialState
 
 from hasher.errors import UserError
-from study.jobs import Job, Task, all_tasks, cells
-from study.ledger import Ledger
-from study.plan import Plan
-from study.sampling import open_storage
-from study.spec import StudySpec
-from study.state import read_finished, winner
+from study.plan.finished import winner
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Job, Task, all_tasks, cells
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.stored import read_finished
 
 
 def score_of(job: Job) -> float:

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 import run_study
-from hasher.config import DEFAULT_ORDERS, HasherConfig
 from hasher.errors import UserError
+from hasher.hagcn.config import DEFAULT_ORDERS, HasherConfig
 from study.command import parse_command
-from study.origins import KEYS, Origins, default_hyperparameters
-from study.run_directory import RunDirectory
-from study.space_file import SHIPPED, PlannedStudy, read_study
-from study.spec import TUNABLE, StudySpec
+from study.plan.origins import KEYS, Origins, default_hyperparameters
+from study.plan.space_file import SHIPPED, PlannedStudy, read_study
+from study.plan.spec import TUNABLE, StudySpec
+from study.record.study_folder import StudyFolder
 from tests.study.conftest import TINY
 
 
@@ -77,7 +77,7 @@ def test_defaults_are_told_by_filter_only_where_they_differ(tiny: StudySpec) -> 
 def test_what_is_fixed_for_one_filter_is_a_default_for_the_others(tmp_path: Path) -> None:
     study, alpha = read_study(written(tmp_path, fixed={"alpha": {"gcn": 2.5}})), HasherConfig().alpha
     assert study.origins.hyperparameters["alpha"] == {"none": alpha, "chebyshev": alpha}
-    words = dict(study.origins.in_words(study.spec))["defaults of hasher/config.py"]
+    words = dict(study.origins.in_words(study.spec))["defaults of hasher/hagcn/config.py"]
     assert f"alpha {alpha} for none and {alpha} for chebyshev" in words
 
 
@@ -105,13 +105,13 @@ def test_what_comes_with_the_project_is_named_from_its_folder(tmp_path: Path, mo
     assert parse_command(["tiny.yaml"]).origins.file == "tiny.yaml"
 
 
-def test_origins_are_kept_and_read_back(study: PlannedStudy, run_directory: RunDirectory) -> None:
+def test_origins_are_kept_and_read_back(study: PlannedStudy, run_directory: StudyFolder) -> None:
     run_directory.freeze(study.spec, None, study.origins)
     assert run_directory.read_origins() == study.origins
     assert run_directory.read_spec() == study.spec
 
 
-def test_a_study_that_is_begun_keeps_the_origins_it_has(study: PlannedStudy, run_directory: RunDirectory) -> None:
+def test_a_study_that_is_begun_keeps_the_origins_it_has(study: PlannedStudy, run_directory: StudyFolder) -> None:
     run_directory.freeze(study.spec, None, study.origins)
     before = run_directory.origins.read_bytes()
     otherwise = study.origins.model_copy(update={"file": "elsewhere.yaml", "keys": {}})
@@ -120,7 +120,7 @@ def test_a_study_that_is_begun_keeps_the_origins_it_has(study: PlannedStudy, run
     assert run_directory.origins.read_bytes() == before
 
 
-def test_a_study_begun_from_code_has_none(tiny: StudySpec, run_directory: RunDirectory) -> None:
+def test_a_study_begun_from_code_has_none(tiny: StudySpec, run_directory: StudyFolder) -> None:
     run_directory.freeze(tiny, None)
     assert run_directory.read_origins() is None and not run_directory.origins.exists()
 
@@ -130,7 +130,7 @@ def test_a_study_begun_from_code_has_none(tiny: StudySpec, run_directory: RunDir
     [("file: [", "not valid YAML"), ("", "expected a mapping"), ("file: x\n", "keys"),
      ("file: x\nkeys: {bits: oracle}\n", "keys.bits")],
 )  # fmt: skip
-def test_a_damaged_file_is_one_line(run_directory: RunDirectory, content: str, says: str) -> None:
+def test_a_damaged_file_is_one_line(run_directory: StudyFolder, content: str, says: str) -> None:
     run_directory.path.mkdir()
     run_directory.origins.write_text(content)
     with pytest.raises(UserError, match=says) as raised:
@@ -152,7 +152,7 @@ def test_the_command_keeps_them_and_going_on_in_another_way_changes_nothing(
     monkeypatch.setattr("ray.init", no_ray)
     runs = ["--runs-dir", str(tmp_path / "runs")]
     assert run("--dataset", str(blobs), "--bits", "8", "--trials", "2", *runs) == 1
-    directory = RunDirectory(tmp_path / "runs" / "blobs")
+    directory = StudyFolder(tmp_path / "runs" / "blobs")
     before, kept = directory.origins.read_bytes(), directory.read_origins()
     assert kept is not None and kept.file == "search_spaces/embeddings.yaml"
     assert {key for key, origin in kept.keys.items() if origin == "command line"} == {"datasets", "bits", "trials"}
@@ -179,7 +179,7 @@ def test_a_dry_run_shows_those_of_the_command_or_those_that_were_kept(
     assert "the command line datasets [nowhere.npz], trials 3" in new  # a list in brackets, not rich's markup
     assert f"temperature {HasherConfig.model_fields['temperature'].default}" in new
     assert not (tmp_path / "runs").exists()
-    directory, spec = RunDirectory(tmp_path / "runs" / "tiny"), parse_command(command).spec
+    directory, spec = StudyFolder(tmp_path / "runs" / "tiny"), parse_command(command).spec
     directory.path.mkdir(parents=True)
     directory.freeze(spec, None, Origins(file="first.yaml", keys={"trials": "file"}))
     kept = shown(capsys, *command)

@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
-from study.jobs import Cell, Task, all_tasks, cells
-from study.plan import Plan
-from study.spec import StudySpec
-from study.standing import standing
-from study.state import Finished, State, has_no_winner, winner
+from study.plan.finished import Finished, State, has_no_winner, winner
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Task, all_tasks, cells
+from study.watch.counts import count_runs
 
 
 def simulate(spec: StudySpec, finished: dict[Task, Finished], slots: int, states: list[State], seed: int) -> list[Task]:
@@ -57,7 +57,7 @@ def test_a_cell_without_a_complete_trial_has_no_replicates(tiny: StudySpec) -> N
     finished: dict[Task, Finished] = {}
     started = simulate(tiny, finished, 2, ["pruned", "diverged", "failed"], 0)
     assert not [task for task in started if task.kind == "replicate"]
-    now = standing(tiny, finished)
+    now = count_runs(tiny, finished)
     assert now.impossible == 3 * tiny.replicates and now.left == 0
     assert "6 without a winner to replicate" in now.in_words()
 
@@ -95,14 +95,14 @@ def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(tiny: S
 
 
 def test_the_time_left_comes_from_runs_of_the_same_kind(tiny: StudySpec) -> None:
-    assert standing(tiny, {}).seconds_left is None
+    assert count_runs(tiny, {}).seconds_left is None
     cell = cells(tiny)[0]
     finished = {Task("search", cell, 0): Finished("complete", 0.5, 1, seconds=3.0)}
     left = len(all_tasks(tiny)) - 1
-    assert standing(tiny, finished).seconds_left == pytest.approx(3.0 * left)
+    assert count_runs(tiny, finished).seconds_left == pytest.approx(3.0 * left)
     finished[Task("baseline", Cell("blobs", "itq", 8), 0)] = Finished("complete", 0.5, seconds=1.0)
     searches, replicates, baselines = 11, 6, 6
-    assert standing(tiny, finished).seconds_left == pytest.approx(3.0 * searches + 2.0 * replicates + 1.0 * baselines)
+    assert count_runs(tiny, finished).seconds_left == pytest.approx(3.0 * searches + 2.0 * replicates + 1.0 * baselines)
 
 
 def test_of_equals_the_slowest_starts_first_and_the_last_replicates_are_short(tiny: StudySpec) -> None:

@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from study.jobs import Job, Task, all_tasks
-from study.ledger import Ledger
-from study.losses import Losses
-from study.plan import Plan
-from study.recorder import Recorder
-from study.run_directory import RunDirectory
-from study.sampling import open_storage
-from study.spec import StudySpec
-from study.work import Step
+from study.drive.lost_workers import LostWorkers
+from study.drive.recorder import Recorder
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Job, Task, all_tasks
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
+from study.work.runs import Step
 
 
 def recorder_of(spec: StudySpec, folder: Path) -> Recorder:
     folder.mkdir(exist_ok=True)
-    run = RunDirectory(folder)
+    run = StudyFolder(folder)
     ledger = Ledger(spec, open_storage(str(run.journal)))
-    return Recorder(ledger, Plan(spec, ledger.finished), run, Losses(lambda: 0), {})
+    return Recorder(ledger, Plan(spec, ledger.finished), run, LostWorkers(lambda: 0), {})
 
 
 def run_in_two_slots(recorder: Recorder, ahead: bool, most: int = 1000) -> dict[Task, Job]:

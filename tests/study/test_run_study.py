@@ -20,11 +20,11 @@ from optuna.trial import TrialState
 import run_study as command
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
-from study.jobs import Cell, Task, all_tasks
-from study.run_directory import RunDirectory
-from study.runner import StudyResult
-from study.sampling import open_storage
-from study.spec import StudySpec
+from study.drive.runner import StudyResult
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Task, all_tasks
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
 from tests.study.conftest import run_tiny
 from tests.study.faulty import FaultyTrainable
 
@@ -41,7 +41,7 @@ def planned(spec: StudySpec) -> Counter[tuple[object, ...]]:
     return Counter((t.cell.dataset, t.cell.filter, t.cell.bits, t.kind, t.index) for t in all_tasks(spec))
 
 
-def stored_states(run: RunDirectory) -> Counter[TrialState]:
+def stored_states(run: StudyFolder) -> Counter[TrialState]:
     storage = open_storage(str(run.journal))
     return Counter(trial.state for study in optuna.get_all_study_summaries(storage)
                    for trial in optuna.load_study(study_name=study.study_name, storage=storage).trials)  # fmt: skip
@@ -50,7 +50,7 @@ def stored_states(run: RunDirectory) -> Counter[TrialState]:
 def test_every_planned_run_has_one_row(finished: StudyResult, tiny: StudySpec) -> None:
     records = pd.read_csv(finished.run.records)
     assert identities(records) == planned(tiny)
-    assert set(records.state) <= {"complete", "pruned"} and finished.standing.left == 0
+    assert set(records.state) <= {"complete", "pruned"} and finished.counts.left == 0
     assert not finished.run.ray.exists()
 
 
@@ -134,7 +134,7 @@ def start(space: Path, runs: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def finished_in(run: RunDirectory) -> int:
+def finished_in(run: StudyFolder) -> int:
     """Runs that the journal says have ended (counted as text, so that the journal is not touched)."""
     return run.journal.read_text().count('"outcome"') if run.journal.exists() else 0
 
@@ -146,7 +146,7 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path,
     from tests.study.conftest import TINY
 
     space.write_text(yaml.safe_dump({**TINY, **changes}))
-    run = RunDirectory(tmp_path / "runs" / "tiny")
+    run = StudyFolder(tmp_path / "runs" / "tiny")
     driver = start(space, tmp_path / "runs")
     deadline = time.monotonic() + 120
     while finished_in(run) < 6:
@@ -242,5 +242,5 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 def test_a_time_budget_stops_early_and_says_what_is_left(tiny: StudySpec, tmp_path: Path) -> None:
     result = run_tiny(tiny, tmp_path, time_budget=0.01)
-    assert 0 < result.standing.left <= len(all_tasks(tiny))
-    assert result.standing.done + result.standing.left == len(all_tasks(tiny))
+    assert 0 < result.counts.left <= len(all_tasks(tiny))
+    assert result.counts.done + result.counts.left == len(all_tasks(tiny))

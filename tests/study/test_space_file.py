@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 import run_study
-from hasher.config import FILTER_NAMES
 from hasher.errors import UserError
+from hasher.hagcn.config import FILTER_NAMES
 from study.command import parse_command
-from study.space_file import FOR_ANY_DATA, SHIPPED, read_spec, read_study
-from study.spec import StudySpec
+from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_spec, read_study
+from study.plan.spec import StudySpec
 from tests.study.conftest import TINY
 
 WITHOUT_DATA = {key: value for key, value in TINY.items() if key not in ("name", "datasets")}
@@ -146,7 +146,7 @@ def test_a_search_space_of_the_same_name_limits_built_in_data_only(
     for name in ("stamps", "digits"):
         limited = {**TINY, "datasets": [{"source": name, "max_database": 9}]}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(limited))
-    monkeypatch.setattr("study.space_file.SHIPPED", tmp_path)
+    monkeypatch.setattr("study.plan.space_file.SHIPPED", tmp_path)
     spec = read_spec(space(tmp_path), {"datasets": ["stamps", "digits"]})
     assert [dataset.max_database for dataset in spec.datasets] == [None, 9]
 

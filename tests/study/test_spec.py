@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import ValidationError
 
-from hasher.config import HasherConfig
 from hasher.data import load_dataset
 from hasher.errors import UserError
-from study.dimensions import Dimension
-from study.jobs import all_tasks, cells
-from study.space_file import read_spec
-from study.spec import TUNABLE, StudySpec, differences
+from hasher.hagcn.config import HasherConfig
+from study.plan.dimensions import Dimension
+from study.plan.space_file import read_spec
+from study.plan.spec import TUNABLE, StudySpec, differences
+from study.plan.tasks import all_tasks, cells
 from tests.study.conftest import TINY
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from study.spec import StudySpec
-from study.trial import HasherTrainable
-from study.work import Step
+from study.plan.spec import StudySpec
+from study.work.runs import Step
+from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
 
 
@@ -38,5 +38,5 @@ def test_short_runs_do_not_keep_other_workers_from_starting(
     workers.mkdir()
     monkeypatch.setenv("STARTED_WORKERS", str(workers))
     result = run_tiny(tiny, tmp_path, SlowToStart, max_concurrent=2)
-    assert result.standing.left == 0
+    assert result.counts.left == 0
     assert len(list(workers.iterdir())) == 1 + 2  # the mark of the first, and two that did runs

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import run_study as command
-from study.jobs import Task, cells
-from study.ledger import Ledger
-from study.run_directory import RunDirectory
-from study.runner import StudyResult
-from study.sampling import open_storage
-from study.spec import StudySpec
-from study.status import read_status
+from study.drive.runner import StudyResult
+from study.plan.spec import StudySpec
+from study.plan.tasks import Task, cells
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
+from study.watch.status import read_status
 
 
 def contents(folder: Path) -> dict[str, tuple[str, int]]:
@@ -26,7 +26,7 @@ def contents(folder: Path) -> dict[str, tuple[str, int]]:
     return {str(p): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files}
 
 
-def begun(spec: StudySpec, run: RunDirectory, ended: datetime) -> Ledger:
+def begun(spec: StudySpec, run: StudyFolder, ended: datetime) -> Ledger:
     """A study whose first trial was complete at `ended`, its second one pruned, and its third is at epoch 2."""
     run.freeze(spec, None)
     ledger = Ledger(spec, open_storage(str(run.journal)))
@@ -60,7 +60,7 @@ def test_a_finished_study_is_shown_and_not_touched(
 
 
 def test_a_running_study_says_what_is_in_flight(
-    tiny: StudySpec, run_directory: RunDirectory, capsys: pytest.CaptureFixture[str]
+    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun(tiny, run_directory, datetime.now(UTC) - timedelta(minutes=5))
     with run_directory.locked():
@@ -75,7 +75,7 @@ def test_a_running_study_says_what_is_in_flight(
 
 
 def test_what_a_dead_driver_left_open_is_cut_off(
-    tiny: StudySpec, run_directory: RunDirectory, capsys: pytest.CaptureFixture[str]
+    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun(tiny, run_directory, datetime.now(UTC))
     assert command.main(["--status", str(run_directory.path)]) == 0
@@ -83,7 +83,7 @@ def test_what_a_dead_driver_left_open_is_cut_off(
     assert "runs cut off, to be redone: 1" in printed
 
 
-def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, run_directory: RunDirectory) -> None:
+def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, run_directory: StudyFolder) -> None:
     """A driver that is appending, or was killed while it did: half a record is no record."""
     begun(tiny, run_directory, datetime.now(UTC))
     lines = run_directory.journal.read_bytes().splitlines(keepends=True)
@@ -99,7 +99,7 @@ def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, r
     assert counts == sorted(counts) and counts[0] < counts[-1] == 2
 
 
-def test_looking_never_refuses_a_driver(run_directory: RunDirectory) -> None:
+def test_looking_never_refuses_a_driver(run_directory: StudyFolder) -> None:
     with run_directory.locked():
         assert run_directory.is_held()
     assert not run_directory.is_held()

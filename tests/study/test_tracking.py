@@ -22,11 +22,12 @@ from tensorboardX.proto.event_pb2 import Event
 
 import run_study as command
 from hasher.errors import UserError
-from study.jobs import Cell, Job, Task
-from study.spec import StudySpec
-from study.tracking import Tracker, TrackingOptions, measured
-from study.trial import Failure
-from study.work import Step
+from study.drive.tracking import Tracker, measured
+from study.options import TrackingOptions
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Job, Task
+from study.work.runs import Step
+from study.work.trainable import Failure
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_a_missing_package_is_named_before_anything_is_done(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("study.tracking.find_spec", lambda module: None)
+    monkeypatch.setattr("study.drive.tracking.find_spec", lambda module: None)
     assert command.main([*arguments, "--runs-dir", str(tmp_path / "runs")]) == 2
     said = f"error: {arguments[0]}: the package {package} is missing, install it by: pip install {package}\n"
     assert capsys.readouterr().err == said and not list(tmp_path.iterdir())

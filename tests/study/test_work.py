@@ -14,10 +14,11 @@ from hasher.data import SplitConfig, load_dataset, make_splits
 from hasher.encoding import encode, real_values
 from hasher.model_file import load_hasher
 from hasher.retrieval import evaluate, evaluate_cosine, released_map
-from hasher.training import EpochResult, Trainer
-from study.jobs import Cell, Job, Task
-from study.spec import StudySpec
-from study.work import Step, StudyData, Work, start_work
+from hasher.training.loop import EpochResult, Trainer
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Job, Task
+from study.work.data import StudyData
+from study.work.runs import Step, Work, start_work
 
 
 @pytest.fixture

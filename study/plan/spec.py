@@ -1,0 +1,251 @@
+"""A study as data: what a search-space file may say, validated, and the cells it expands to."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hasher.data import SplitConfig, dataset_name
+from hasher.errors import UserError
+from hasher.hagcn.config import DEFAULT_ORDERS, FilterName, HasherConfig, first_error
+from study.plan.dimensions import Dimension, Value
+
+#: What a cell decides, or the study as a whole: never fixed or sampled.
+RESERVED = ("filter", "bits", "epochs", "stop_after")
+TUNABLE = tuple(name for name in HasherConfig.model_fields if name not in RESERVED)
+
+#: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
+#: wrote, is not named in its files.
+FORMAT = 2
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetSpec(_Strict):
+    """One data set and how much of it is used. `source` is a built-in name, an embedding file or a folder."""
+
+    source: str = Field(min_length=1)
+    test_queries: int | None = Field(None, ge=1)
+    validation_queries: int | None = Field(None, ge=1)
+    max_database: int | None = Field(None, ge=2)
+
+    @field_validator("source")
+    @classmethod
+    def _check_source(cls, source: str) -> str:
+        try:
+            dataset_name(source)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return source
+
+    @property
+    def name(self) -> str:
+        """What tables, records and file names call it; see `hasher.data.dataset_name`."""
+        return dataset_name(self.source)
+
+    def split_config(self, seed: int) -> SplitConfig:
+        """The split this data set gets in a study with this `split_seed`."""
+        return SplitConfig(seed=seed, **self.model_dump(exclude={"source"}))
+
+
+class SamplerSpec(_Strict):
+    """How the next configuration of a cell is chosen. `repeats` is for `grid`: seeds tried at every point."""
+
+    name: Literal["tpe", "random", "grid", "gp"] = "tpe"
+    startup_trials: int = Field(10, ge=1, description="random trials before tpe or gp model the cell")
+    repeats: int = Field(1, ge=1)
+
+
+class PrunerSpec(_Strict):
+    """When an unpromising trial is stopped: compared with the cell's finished trials at the same epoch."""
+
+    name: Literal["median", "successive_halving", "hyperband", "none"] = "median"
+    startup_trials: int = Field(5, ge=0, description="trials of a cell that always run to the end")
+    warmup_epochs: int = Field(0, ge=0, description="epochs before a trial may be stopped")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _dataset(value: Any) -> Any:
+    return {"source": value} if isinstance(value, str) else value
+
+
+class StudySpec(_Strict):
+    """One study: every key of a search-space file. See `search_spaces/README.md` for the format in words."""
+
+    format: int = Field(FORMAT, description="of the frozen study; a search space need not name it")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run directory")
+    description: str = ""
+    datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
+    filters: list[FilterName] = Field(min_length=1)
+    bits: list[Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1)
+    trials: int | None = Field(None, ge=1, description="sampled configurations a cell; a grid counts itself")
+    replicates: int = Field(5, ge=1, description="fresh seeds with which a cell's winner is retrained and tested")
+    epochs: int = Field(ge=1, description="most epochs a trial runs")
+    seed: int = Field(0, ge=0, lt=2**31)
+    split_seed: int = Field(0, ge=0, lt=2**31)
+    k: int = Field(200, ge=1, description="cut-off of map_at_k")
+    sampler: SamplerSpec = SamplerSpec()
+    pruner: PrunerSpec = PrunerSpec()
+    parallel_trials: int = Field(
+        1, ge=1, description="trials of one cell in flight at once, which cannot learn from each other"
+    )
+    report_every: int = Field(5, ge=1, description="epochs between two reports of a trial, at which it may be pruned")
+    checkpoint_every: int = Field(0, ge=0, description="reports between two checkpoints of a trial; 0: none")
+    trial_time_limit: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="seconds of work after which a search trial is stopped"
+    )
+    fixed: dict[str, Value | dict[FilterName, Value]] = Field(default_factory=dict)
+    space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    first_trials: list[dict[str, Value]] = Field(
+        default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
+    )
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, value: int) -> int:
+        if value != FORMAT:
+            raise ValueError(f"this version reads format {FORMAT}, not {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> StudySpec:
+        for key in ("filters", "bits"):
+            _refuse_repeats(key, getattr(self, key))
+        _refuse_repeats("datasets", [dataset.name for dataset in self.datasets])
+        for section in ("fixed", "space"):
+            for key in getattr(self, section):
+                _check_tunable(f"{section}.{key}", key)
+        for number, first in enumerate(self.first_trials):
+            for key, value in first.items():
+                self._check_first(f"first_trials.{number}.{key}", key, value)
+        if self.sampler.name == "grid" and self.first_trials:
+            raise ValueError("first_trials: a grid has its own order")
+        if self.sampler.name == "grid" and self.trials is not None:
+            raise ValueError("trials: a grid has as many trials as points, use sampler.repeats for more")
+        if self.sampler.name != "grid" and self.trials is None:
+            raise ValueError("trials: missing (only the grid sampler does without)")
+        for name in self.filters:
+            self._check_filter(name)
+        return self
+
+    def _check_first(self, where: str, key: str, value: Value) -> None:
+        if key not in self.space:
+            raise ValueError(f"{where}: not sampled, so there is nothing to try first")
+        if not any(dimension.contains(value) for dimension in self.space[key]):
+            raise ValueError(f"{where}: {value!r} is outside the range it is sampled from")
+
+    def _check_filter(self, name: str) -> None:
+        for key, dimensions in self.space.items():
+            if len([d for d in dimensions if d.applies_to(name)]) > 1:
+                raise ValueError(f"space.{key}: two ranges for {name}")
+        fixed, space = self.fixed_for(name), self.space_for(name)
+        for key in fixed.keys() & space.keys():
+            raise ValueError(f"{key}: both fixed and sampled for {name}")
+        trial = {"filter": name, "bits": self.bits[0], "epochs": self.epochs, **fixed}
+        _valid("fixed", trial)
+        for key, dimension in space.items():
+            if self.sampler.name == "grid" and dimension.grid is None:
+                raise ValueError(f"space.{key}: a grid needs choices, an int range, or a float range with a step")
+            for value in dimension.extremes:
+                _valid(f"space.{key}", {**trial, key: value})
+
+    def fixed_for(self, filter_name: str) -> dict[str, Value]:
+        """Fixed hyperparameters of a filter's cells; an order only where the filter has one."""
+        values: dict[str, Value] = {}
+        for key, value in self.fixed.items():
+            chosen = value.get(filter_name) if isinstance(value, dict) else value  # type: ignore[call-overload]
+            if chosen is not None and not (key == "filter_order" and filter_name not in DEFAULT_ORDERS):
+                values[key] = chosen
+        return values
+
+    def space_for(self, filter_name: str) -> dict[str, Dimension]:
+        """Sampled hyperparameters of a filter's cells."""
+        space = {}
+        for key, dimensions in self.space.items():
+            for dimension in dimensions:
+                if dimension.applies_to(filter_name) and not (
+                    key == "filter_order" and filter_name not in DEFAULT_ORDERS
+                ):
+                    space[key] = dimension
+        return space
+
+    def grid_for(self, filter_name: str) -> list[dict[str, Value]]:
+        """Every point of the grid of a filter's cells, in a fixed order (one empty point without a space)."""
+        space = self.space_for(filter_name)
+        values = [dimension.grid or [] for dimension in space.values()]
+        return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
+
+    def first_for(self, filter_name: str, index: int) -> dict[str, Value]:
+        """What the `index`-th trial of a filter's cells is told to try; only what is in the filter's own ranges."""
+        first = self.first_trials[index] if index < len(self.first_trials) else {}
+        space = self.space_for(filter_name)
+        return {key: value for key, value in first.items() if key in space and space[key].contains(value)}
+
+    def trials_of(self, filter_name: str) -> int:
+        """Search trials planned in each cell of a filter."""
+        if self.trials is not None:
+            return self.trials
+        return len(self.grid_for(filter_name)) * self.sampler.repeats
+
+    def configure(self, filter_name: str, bits: int, sampled: dict[str, Any]) -> HasherConfig:
+        """The full configuration of one trial."""
+        own = {"filter": filter_name, "bits": bits, "epochs": self.epochs}
+        return HasherConfig.model_validate({**self.fixed_for(filter_name), **sampled, **own})
+
+    def cells(self) -> Iterator[tuple[str, str, int]]:
+        """(data set, filter, bits), in the order of the file."""
+        return itertools.product([dataset.name for dataset in self.datasets], self.filters, self.bits)
+
+    def to_yaml(self) -> str:
+        """The frozen form: every key, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _check_tunable(where: str, key: str) -> None:
+    if key in RESERVED:
+        raise ValueError(f"{where}: set by the study's own key, not here")
+    if key not in TUNABLE:
+        close = difflib.get_close_matches(key, TUNABLE, n=1)
+        raise ValueError(f"{where}: no such hyperparameter" + (f", {close[0]}?" if close else ""))
+
+
+def _refuse_repeats(key: str, values: list[Any]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{key}: {value} is listed twice")
+
+
+def _valid(where: str, values: dict[str, Any]) -> None:
+    try:
+        HasherConfig(**values)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {first_error(error)}") from None
+
+
+def differences(old: StudySpec, new: StudySpec) -> list[str]:
+    """One line a value in which the specs differ: ``space.alpha: old → new``. The description does not count."""
+    before, after = (dict(_values(spec.model_dump(mode="json", exclude_none=True))) for spec in (old, new))
+    return [
+        f"{key}: {before.get(key, 'not given')} → {after.get(key, 'not given')}"
+        for key in before | after
+        if key != "description" and before.get(key) != after.get(key)
+    ]
+
+
+def _values(mapping: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    """The names, joined by dots, and values of a nested mapping."""
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _values(value, f"{within}{key}.")
+        else:
+            yield f"{within}{key}", value

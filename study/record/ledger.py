@@ -1,0 +1,210 @@
+"""The record of every run, kept in an Optuna storage: the only source of truth of a study.
+
+Each cell's search is an Optuna study of its own, ``<study>/<data set>/<filter>/<bits>``; replicates and baselines of a
+data set are the trials of ``<study>/<data set>/test``. Whatever is known of a run hangs on its Optuna trial, so a
+study can be resumed, exported or opened in optuna-dashboard from the storage alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hasher.errors import UserError
+from hasher.hagcn.config import HasherConfig
+from study.plan.dimensions import distributions
+from study.plan.finished import Finished, State, winner
+from study.plan.spec import StudySpec
+from study.plan.tasks import Job, Task
+from study.record.journal import batched, sync
+from study.record.sampling import make_pruner, make_sampler
+from study.record.stored import finished_of, has_ended, study_names, task_of
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run: the task, how it ended, everything recorded of it, and its epochs as columns."""
+
+    task: Task
+    state: State
+    outcome: dict[str, Any]
+    curve: dict[str, list[float | None]]
+
+
+@dataclass
+class _Open:
+    """A run under way. `decisions` are the pruner's, by epoch: whether to stop."""
+
+    job: Job
+    trial: optuna.Trial
+    decisions: dict[int, bool] = field(default_factory=dict)
+
+
+class Ledger:
+    """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
+
+    Opening it creates missing Optuna studies and closes what an earlier driver left open: a run whose outcome is
+    stored has ended; others are marked as failed in Optuna, count for nothing here, and are to be redone. Only one
+    ledger may be open on a study at a time. Raises `UserError` where the storage holds a different study of this name.
+    """
+
+    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+        self.spec = spec
+        self.finished: dict[Task, Finished] = {}
+        self._storage = storage
+        self._open: dict[Task, _Open] = {}
+        self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
+        existing = set(optuna.get_all_study_names(storage))
+        with batched(storage):
+            self._studies = {key: self._open_study(name, name in existing) for key, name in study_names(spec).items()}
+        for study in self._studies.values():
+            self._read(study)
+
+    def _open_study(self, name: str, exists: bool) -> optuna.Study:
+        pruner, digest = make_pruner(self.spec.pruner, self.spec.epochs), spec_digest(self.spec)
+        if not exists:
+            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize", pruner=pruner)
+            study.set_user_attr("spec", digest)
+            return study
+        study = optuna.load_study(study_name=name, storage=self._storage, pruner=pruner)
+        # A driver killed between the two calls above leaves a study without a digest, and without trials.
+        stored = study.user_attrs.get("spec", digest)
+        if study.direction != StudyDirection.MAXIMIZE or stored != digest:
+            raise UserError(f"storage: it already holds another study named {name}, choose a different --name")
+        return study
+
+    def _read(self, study: optuna.Study) -> None:
+        for trial in study.get_trials(deepcopy=False):
+            task, outcome = task_of(trial), trial.user_attrs.get("outcome")
+            if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            elif trial.state == TrialState.RUNNING:
+                _close(study, trial.number, outcome)
+            if task is not None and outcome is not None:
+                self.finished[task] = finished_of(outcome, trial.params)
+            elif task is not None:
+                self._interrupted[task] = trial.params
+
+    def _study_of(self, task: Task) -> optuna.Study:
+        return self._studies[task.cell if task.kind == "search" else task.cell.dataset]
+
+    def begin(self, task: Task) -> Job:
+        """Open the run in the storage and decide its configuration.
+
+        A search trial that was interrupted keeps the configuration it had; a replicate takes the winner's, and stops
+        after the winner's best epoch. Its schedule is the winner's too: one laid out for fewer epochs would reach its
+        largest steps, and its end, where the winner's had not.
+        """
+        seed = task.seed(self.spec.seed)
+        study = self._study_of(task)
+        with batched(self._storage):
+            trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
+            trial.set_user_attr("task", {
+                "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
+                "index": task.index, "seed": seed,
+            })  # fmt: skip
+        limit = self.spec.trial_time_limit if task.kind == "search" else None
+        job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k, limit)
+        self._open[task] = _Open(job, trial)
+        return job
+
+    def _configure(self, task: Task, sampled: dict[str, Any]) -> HasherConfig | None:
+        if task.kind == "baseline":
+            return None
+        if task.kind == "search":
+            return self.spec.configure(task.cell.filter, task.cell.bits, sampled)
+        best = winner(self.spec, self.finished, task.cell)
+        if best is None:
+            raise RuntimeError(f"{task.cell}: no winner to replicate")
+        config = self.spec.configure(task.cell.filter, task.cell.bits, best.params)
+        return config.model_copy(update={"stop_after": best.chosen_epoch})
+
+    def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
+        space = distributions(self.spec.space_for(task.cell.filter))
+        params = self._interrupted.pop(task, None)
+        if self.spec.sampler.name == "grid":
+            grid = self.spec.grid_for(task.cell.filter)
+            params = grid[task.index % len(grid)]
+        if params is None or params.keys() != space.keys():
+            params = self.spec.first_for(task.cell.filter, task.index)
+        if params:
+            study.enqueue_trial(params)
+        # Seeded by the trial, not once a process: what is sampled depends on the finished trials of the cell and on
+        # nothing else, so a resumed study samples what an undisturbed one would have.
+        study.sampler = make_sampler(self.spec.sampler, seed)
+        return study.ask(space)
+
+    def report(self, task: Task, epoch: int, score: float) -> bool:
+        """Store an intermediate score of a search trial; True where the cell's pruner says to stop it.
+
+        A run that lost its worker repeats epochs: their scores are the same, and so is what was decided on them.
+        """
+        run = self._open[task]
+        if epoch not in run.decisions:
+            run.trial.report(score, epoch)
+            run.decisions[epoch] = run.trial.should_prune()
+        return run.decisions[epoch]
+
+    def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
+        """Close the run. `outcome` must hold what JSON can; its `map` is the run's score."""
+        run = self._open.pop(task)
+        job, trial = run.job, run.trial
+        config = job.config.model_dump() if job.config else {}
+        outcome = {**config, **outcome, "state": state, "seed": job.seed}
+        with batched(self._storage):
+            trial.set_user_attr("curve", curve)
+            trial.set_user_attr("outcome", outcome)
+            _close(self._study_of(task), trial.number, outcome)
+        sync(self._storage)
+        self.finished[task] = finished_of(outcome, trial.params)
+
+    def abandon_open(self) -> int:
+        """Close the runs still open, to be redone later; returns how many there were."""
+        abandoned = list(self._open)
+        for task in abandoned:
+            self.abandon(task)
+        return len(abandoned)
+
+    def abandon(self, task: Task) -> None:
+        """Close an open run that is to be redone, with the configuration it has."""
+        trial = self._open.pop(task).trial
+        _close(self._study_of(task), trial.number, None)
+        self._interrupted[task] = trial.params
+
+    def runs(self) -> Iterator[Run]:
+        """Every finished run: searches cell by cell, then replicates and baselines, in the order of the spec."""
+        for study in self._studies.values():
+            trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
+            ended = [(task, trial) for task, trial in trials if task is not None]
+            for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
+                stored = trial.user_attrs["outcome"]
+                outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
+                yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
+
+    def _position(self, task: Task) -> tuple[Any, ...]:
+        filters: list[str] = [*self.spec.filters, task.cell.filter]
+        return task.kind != "replicate", filters.index(task.cell.filter), task.cell.filter, task.cell.bits, task.index
+
+
+def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> None:
+    """End a trial in Optuna as its outcome says; without one, as failed."""
+    state, score = (outcome["state"], outcome.get("map")) if outcome else ("failed", None)
+    if state == "complete" and score is not None:
+        study.tell(number, score)
+    else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
+        known = state in ("pruned", "timeout", "complete")  # scores that the sampler may learn from
+        study.tell(number, state=TrialState.PRUNED if known else TrialState.FAIL)
+
+
+def spec_digest(spec: StudySpec) -> str:
+    """A hash of everything in a spec that decides results."""
+    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

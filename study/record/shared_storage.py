@@ -1,0 +1,141 @@
+"""A folder or bucket that every node reaches: checkpoints of running trials, and a copy of the run directory."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
+
+from hasher.errors import UserError
+from hasher.files import write_atomically
+from study.record.study_folder import StudyFolder
+
+#: Seconds between two copies of the run directory.
+COPY_EVERY = 60.0
+
+
+class SharedStorage:
+    """What lies below ``<location>/<study>/``: ``ray/`` for Tune, and beside it the files of the run directory.
+
+    The run directory itself stays on a disk of the driver's machine, since a journal grows by appending and buckets
+    cannot do that. It is copied when something in it has changed, the journal last and as it was before the rest: a run
+    that counts as finished in the copy has its files there.
+    """
+
+    def __init__(self, location: str, study: str) -> None:
+        """`location` is a folder or a URI such as ``s3://bucket/folder``. Raises `UserError` where it is not one."""
+        parts = urlsplit(location)
+        if parts.username or parts.password:
+            raise UserError("--storage-path: no key in the address, where process lists show it; set AWS_ACCESS_KEY_ID")
+        try:
+            self.filesystem, base = FileSystem.from_uri(location if parts.scheme else str(Path(location).resolve()))
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise UserError(
+                f"--storage-path {location}: neither a folder nor an address that works ({error})"
+            ) from None
+        self._location = location
+        self._path = f"{base.rstrip('/')}/{study}"
+        self._copied: dict[str, tuple[int, int]] = {}  # size and time of change of each file when it was copied
+
+    @property
+    def checkpoints(self) -> str:
+        """Where Tune keeps checkpoints, as a path in `filesystem`."""
+        return f"{self._path}/ray"
+
+    def forget_checkpoints(self) -> None:
+        """Remove them."""
+        with contextlib.suppress(FileNotFoundError):
+            self.filesystem.delete_dir(self.checkpoints)
+
+    def fetch(self, run: StudyFolder) -> None:
+        """Bring the run directory back from its copy, where this machine has none. Raises `UserError` where it has an
+        older one."""
+        found = {info.path.removeprefix(f"{self._path}/"): info for info in self._files()}
+        journal = found.get(run.journal.name)
+        if run.spec.exists():
+            if journal is not None and (not run.journal.exists() or journal.size > run.journal.stat().st_size):
+                raise UserError(f"{run.path}: older than its copy in {self._location}, remove the one you do not want")
+            return
+        names = [name for name in found if not name.startswith("ray/")]
+        for name in sorted(names, key=lambda name: name == run.spec.name):  # what makes it a study comes last
+            with self.filesystem.open_input_stream(found[name].path) as file:
+                write_atomically(run.path / name, file.read())
+
+    def _files(self) -> list[FileInfo]:
+        selector = FileSelector(self._path, allow_not_found=True, recursive=True)
+        return [info for info in self.filesystem.get_file_info(selector) if info.type == FileType.File]
+
+    def copy(self, run: StudyFolder) -> None:
+        """Copy what has changed in the run directory since this was last called."""
+        journal, seen = run.journal.read_bytes() if run.journal.exists() else None, _state(run.journal)
+        for path in sorted(run.path.rglob("*")):
+            name = path.relative_to(run.path).as_posix()
+            if path.is_file() and path != run.journal and not name.startswith(("ray/", ".")) and path.name[0] != ".":
+                with contextlib.suppress(FileNotFoundError):  # replaced by a new version this very moment
+                    state = _state(path)
+                    if self._copied.get(name) != state:
+                        self._write(name, path.read_bytes())
+                        self._copied[name] = state
+        if journal is not None and self._copied.get(run.journal.name) != seen:
+            self._write(run.journal.name, journal)
+            self._copied[run.journal.name] = seen
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = f"{self._path}/{name}"
+        if isinstance(self.filesystem, LocalFileSystem):
+            write_atomically(Path(path), content)
+            return
+        with self.filesystem.open_output_stream(path) as file:
+            file.write(content)
+
+    @contextmanager
+    def kept_up(self, run: StudyFolder) -> Iterator[None]:
+        """Fetch the run directory, copy it now and then, and at the end.
+
+        Raises `UserError` as `fetch` does, and where the last copy fails; one that fails before is made up for by the
+        next.
+        """
+        self.fetch(run)
+        over = threading.Event()
+
+        def keep_up() -> None:
+            while not over.wait(COPY_EVERY):
+                with contextlib.suppress(OSError):
+                    self.copy(run)
+
+        thread = threading.Thread(target=keep_up, name="copy of the run directory", daemon=True)
+        thread.start()
+        try:
+            yield
+        except BaseException:
+            over.set()
+            thread.join()
+            with contextlib.suppress(OSError):
+                self.copy(run)
+            raise
+        over.set()
+        thread.join()
+        self.copy_at_the_end(run)
+
+    def copy_at_the_end(self, run: StudyFolder) -> None:
+        """Copy, and raise `UserError` where that fails."""
+        try:
+            self.copy(run)
+        except OSError as error:
+            raise UserError(
+                f"{self._location}: {run.path} cannot be copied there ({error}); it is whole, and the same command "
+                "tries again"
+            ) from error
+
+
+def _state(path: Path) -> tuple[int, int]:
+    if not path.exists():
+        return 0, 0
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,66 @@
+"""What an Optuna storage holds of a study: which trials there are, and how those that have ended did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+
+from study.plan.finished import Finished
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Task
+
+
+def study_names(spec: StudySpec) -> dict[Cell | str, str]:
+    """Name of every Optuna study: one a cell for its search, one a data set (by its name) for its test runs."""
+    cells = [Cell(*key) for key in spec.cells()]
+    searches: dict[Cell | str, str] = {cell: f"{spec.name}/{cell}" for cell in cells}
+    return searches | {dataset.name: f"{spec.name}/{dataset.name}/test" for dataset in spec.datasets}
+
+
+def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]:
+    """What a storage says has ended, without changing it."""
+    finished = {}
+    for trial in stored_trials(spec, storage):
+        task = task_of(trial)
+        if task is not None and has_ended(trial):
+            finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+    return finished
+
+
+def stored_trials(spec: StudySpec, storage: BaseStorage) -> Iterator[FrozenTrial]:
+    """Every trial that a storage has of a study, whatever became of it."""
+    existing = set(optuna.get_all_study_names(storage))
+    for name in study_names(spec).values():
+        if name in existing:
+            yield from optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+
+
+def task_of(trial: FrozenTrial) -> Task | None:
+    """The task a stored trial stands for; None where the driver died between opening the trial and naming it."""
+    stored = trial.user_attrs.get("task")
+    if stored is None:
+        return None
+    return Task(stored["kind"], Cell(stored["dataset"], stored["filter"], stored["bits"]), stored["index"])
+
+
+def has_ended(trial: FrozenTrial) -> bool:
+    """Whether a stored trial ran to an end of its own; not so where its driver was stopped."""
+    return trial.state.is_finished() and "outcome" in trial.user_attrs
+
+
+def finished_of(outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
+    """An outcome as it is stored, reduced to what planning needs."""
+    score = outcome.get("map")
+    return Finished(
+        state=outcome["state"],
+        score=math.nan if score is None else float(score),
+        chosen_epoch=outcome.get("chosen_epoch") or 0,
+        seconds=outcome.get("seconds") or 0.0,
+        device_seconds=outcome.get("device_seconds") or 0.0,
+        params=params,
+    )

@@ -1,0 +1,187 @@
+"""Where a study's files are: ``runs/<name>/``."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+
+from hasher.errors import UserError
+from hasher.files import write_atomically
+from hasher.hagcn.config import first_error
+from hasher.older_versions import made_by_0_1
+from study.plan.origins import Origins
+from study.plan.spec import FORMAT, StudySpec, differences
+from study.plan.tasks import Cell, Task
+
+#: What storage.txt says of a study kept in its own journal file.
+JOURNAL = "journal.log"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The paths below one run directory."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "study.yaml"
+
+    @property
+    def origins(self) -> Path:
+        """Says where each key of the study is from (`study.plan.origins`)."""
+        return self.path / "origins.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.log"
+
+    @property
+    def storage(self) -> Path:
+        """Names the Optuna storage, without its password."""
+        return self.path / "storage.txt"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.csv"
+
+    @property
+    def curves(self) -> Path:
+        return self.path / "curves.csv"
+
+    @property
+    def tables(self) -> Path:
+        return self.path / "tables"
+
+    @property
+    def ray(self) -> Path:
+        """Tune's own files: checkpoints of running trials, nothing that outlasts the study."""
+        return self.path / "ray"
+
+    @property
+    def tracking(self) -> Path:
+        """What trackers keep of each run: TensorBoard's events, W&B's files."""
+        return self.path / "tracking"
+
+    def model(self, cell: Cell) -> Path:
+        """Weights of the cell's first replicate."""
+        return self.path / "models" / cell.dataset / f"{cell.filter}-{cell.bits}.safetensors"
+
+    def evaluation(self, task: Task) -> Path:
+        """Per-query arrays of one replicate or baseline on the test queries."""
+        return self.path / "evaluations" / task.cell.dataset / f"{task.cell.filter}-{task.cell.bits}-{task.index}.npz"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    def is_held(self) -> bool:
+        """Whether a driver holds the study.
+
+        Asks for a shared lock, which a driver's excludes, and gives it back at once: the one question that is answered
+        right from another container or, on a shared file system, another machine. `locked` waits such a moment out.
+        """
+        try:
+            with self.lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the study for one driver. Raises `UserError` where another one has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(timeout=0.5)
+        except Timeout:
+            raise UserError(f"{self.path}: another run_study.py runs this study, wait for it or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_spec(self) -> StudySpec | None:
+        """The frozen study; None where there is none yet. Raises `UserError` for one of another version's format."""
+        if not self.spec.exists():
+            return None
+        values = _read_yaml(self.spec)
+        self._check_format(values)
+        try:
+            return StudySpec.model_validate(values)
+        except ValidationError as error:
+            raise UserError(f"{self.spec}: {first_error(error)}") from None
+
+    def _check_format(self, values: dict[str, Any]) -> None:
+        found = values.get("format", 1)  # version 0.1 did not name it
+        if not isinstance(found, int) or found == FORMAT:
+            return
+        if found < FORMAT:
+            raise made_by_0_1(self.path, "a study", "choose another --name")
+        raise UserError(
+            f"{self.path}: a study of a later version of hagcn-study (format {found}, this one reads {FORMAT}): choose "
+            "another --name, or check out the version that made it"
+        )
+
+    def read_origins(self) -> Origins | None:
+        """Where the keys of the frozen study are from; None where that was not kept."""
+        if not self.origins.exists():
+            return None
+        try:
+            return Origins.model_validate(_read_yaml(self.origins))
+        except ValidationError as error:
+            raise UserError(f"{self.origins}: {first_error(error)}") from None
+
+    def check(self, spec: StudySpec, storage: str | None) -> None:
+        """Raise `UserError` where the directory holds a different study, or one kept in another storage."""
+        frozen = self.read_spec()
+        if frozen is None:
+            return
+        changed = differences(frozen, spec)
+        if changed:
+            raise UserError(
+                f"{self.path}: holds a different study; choose another --name, or undo what differs:\n  "
+                + "\n  ".join(changed)
+            )
+        kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
+        if kept != _without_password(storage):
+            raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
+
+    def freeze(self, spec: StudySpec, storage: str | None, origins: Origins | None = None) -> None:
+        """Write down what the study is, where its keys are from and where it is kept, on its first run; `check` on
+        later ones, which leave it as it is."""
+        self.check(spec, storage)
+        if not self.spec.exists():
+            write_atomically(self.storage, _without_password(storage) + "\n")
+            if origins is not None:
+                write_atomically(self.origins, origins.to_yaml())
+            write_atomically(self.spec, spec.to_yaml())
+
+
+def _without_password(storage: str | None) -> str:
+    """An Optuna storage as it may be written to a file."""
+    if storage is None or "://" not in storage:
+        return storage or JOURNAL
+    return make_url(storage).render_as_string(hide_password=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a mapping of keys, as run_study.py writes it")
+    return values

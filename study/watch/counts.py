@@ -1,0 +1,73 @@
+"""Where a study stands: planned, done and left, and how much work that is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from study.plan.finished import FinishedRuns, State, has_no_winner
+from study.plan.run_times import RunTimes
+from study.plan.spec import StudySpec
+from study.plan.tasks import Task, all_tasks, cells
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts over all runs of a study."""
+
+    planned: int
+    done: int
+    states: Counter[State]  #: of the runs done
+    impossible: int  #: replicates that can never run, since their cell's search found no winner
+    seconds_left: float | None  #: of work in one slot; None while nothing has finished that it could be told from
+
+    @property
+    def left(self) -> int:
+        return self.planned - self.done - self.impossible
+
+    def in_words(self) -> str:
+        """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
+        notable = states_in_words(self.states)
+        if self.impossible:
+            notable.append(f"{self.impossible} without a winner to replicate")
+        return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")
+
+
+def count_runs(spec: StudySpec, finished: FinishedRuns) -> Counts:
+    """Counts, and the work left estimated from what finished runs of the same kind took."""
+    tasks = all_tasks(spec)
+    times = RunTimes()
+    for task, ended in finished.items():
+        times.add(task, ended.seconds)
+    left = tasks_left(spec, finished)
+    done = sum(task in finished for task in tasks)
+    return Counts(
+        planned=len(tasks),
+        done=done,
+        states=Counter(finished[task].state for task in tasks if task in finished),
+        impossible=len(tasks) - done - len(left),
+        seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
+    )
+
+
+def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
+    """Everything without an end, save replicates of cells whose search found no winner."""
+    hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
+    return [
+        task for task in all_tasks(spec)
+        if task not in finished and not (task.kind == "replicate" and task.cell in hopeless)
+    ]  # fmt: skip
+
+
+def states_in_words(states: Counter[State]) -> list[str]:
+    """How the runs that are not complete ended: ``9 pruned``, ``1 failed``."""
+    said = {"timeout": "over the time limit"}
+    return [f"{count} {said.get(state, state)}" for state, count in sorted(states.items()) if state != "complete"]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 3 min, 2 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

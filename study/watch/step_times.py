@@ -1,0 +1,140 @@
+"""A few steps of training and scoring, timed on this machine: what runs cost where none is known that is like them."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import optuna
+import torch
+from threadpoolctl import threadpool_limits
+
+from hasher.data import Split
+from hasher.hagcn.config import HasherConfig
+from hasher.hagcn.model import Encoder
+from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
+from hasher.training.loop import Trainer, resolve_device
+from study.plan.dimensions import distributions
+from study.plan.run_times import RunTimes
+from study.plan.spec import StudySpec
+from study.plan.tasks import Cell, Task, baseline_tasks
+from study.work.data import StudyData
+
+#: Mini-batches timed of every configuration, configurations timed of every filter, and seconds after which a filter
+#: has had enough of them.
+BATCHES, CONFIGURATIONS, ENOUGH = 4, 4, 2.0
+#: Searches that are simulated to tell how many trials are pruned.
+REPEATS = 100
+
+
+def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> RunTimes:
+    """Seconds of a run of every kind on the data set `name`, told from timed steps.
+
+    Configurations are drawn from the search space at random. A search trial is taken to run for `expected_share` of its
+    epochs, a replicate for all of them, and a baseline for as long as scoring the test queries takes.
+    """
+    times = RunTimes()
+    bits = sorted(spec.bits)[len(spec.bits) // 2]
+    with _as_a_worker(threads):
+        untrained = _trainer(_configurations(spec, spec.filters[0], bits)[0], data, items=2).model.encoder
+        validate = _scoring_seconds(untrained, data, data.splits.search, spec.k)
+        test = _testing_seconds(untrained, data, data.splits.final, spec.k)
+        for filter_name in spec.filters:
+            per_item = _training_seconds(_configurations(spec, filter_name, bits), data)
+            epoch, final = (per_item * len(split.train) for split in (data.splits.search, data.splits.final))
+            cell = Cell(name, filter_name, bits)
+            times.add(Task("search", cell, 0), expected_share(spec, filter_name) * spec.epochs * (epoch + validate))
+            times.add(Task("replicate", cell, 0), spec.epochs * final + test)
+    for task in baseline_tasks(spec):
+        if task.cell.dataset == name:
+            times.add(task, test)
+    return times
+
+
+def expected_share(spec: StudySpec, filter_name: str) -> float:
+    """The part of its epochs that a search trial of a filter runs for, on average over its cell.
+
+    The median pruner is taken to decide at the first report where it can, among trials of which none is expected to be
+    better than another. Other pruners, which stop fewer trials or later, are taken to stop none.
+    """
+    if spec.pruner.name != "median":
+        return 1.0
+    first = spec.report_every * max(1, math.ceil(spec.pruner.warmup_epochs / spec.report_every))
+    pruned = pruned_by_median(spec.trials_of(filter_name), max(1, spec.pruner.startup_trials))
+    return 1 - pruned * max(0.0, 1 - first / spec.epochs)
+
+
+def pruned_by_median(trials: int, startup: int) -> float:
+    """The part of a cell's trials that are worse than the median of the complete ones before them, after the first
+    `startup`, if their scores are random."""
+    rng, pruned = random.Random(0), 0
+    for _ in range(REPEATS):
+        complete: list[float] = []
+        for trial in range(trials):
+            score = rng.random()
+            if trial >= startup and score < (complete[(len(complete) - 1) // 2] + complete[len(complete) // 2]) / 2:
+                pruned += 1
+            else:
+                bisect.insort(complete, score)
+    return pruned / (REPEATS * trials)
+
+
+def _configurations(spec: StudySpec, filter_name: str, bits: int) -> list[HasherConfig]:
+    space = distributions(spec.space_for(filter_name))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=spec.seed))
+    return [spec.configure(filter_name, bits, study.ask(space).params) for _ in range(CONFIGURATIONS)]
+
+
+def _training_seconds(configurations: list[HasherConfig], data: StudyData) -> float:
+    """Mean seconds of an epoch, an item, over the configurations there is time for."""
+    found, began = [], time.perf_counter()
+    for config in configurations:
+        items = min(BATCHES * config.batch_size, len(data.splits.search.train))
+        trainer = _trainer(config, data, items)
+        trainer.run_epoch()  # the first steps also load and compile
+        found.append(trainer.run_epoch().seconds / items)
+        if time.perf_counter() - began > ENOUGH:
+            break
+    return sum(found) / len(found)
+
+
+def _trainer(config: HasherConfig, data: StudyData, items: int) -> Trainer:
+    return Trainer(config, data.dataset.features[data.splits.search.train[:items]], 0, resolve_device("auto"))
+
+
+def _scoring_seconds(encoder: Encoder, data: StudyData, split: Split, k: int) -> float:
+    return _second_time(lambda: score_codes(data.dataset, split, *encode_split(encoder, data.dataset, split), k))
+
+
+def _testing_seconds(encoder: Encoder, data: StudyData, split: Split, k: int) -> float:
+    def test() -> None:
+        values = real_values_of_split(encoder, data.dataset, split)
+        codes = values[0] > 0, values[1] > 0
+        score_codes(data.dataset, split, *codes, k)
+        released_score(data.dataset, split, *codes, k)
+        score_real_values(data.dataset, split, *values, k)
+
+    return _second_time(test)
+
+
+def _second_time(action: Callable[[], object]) -> float:
+    action()  # the first time also compiles
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _as_a_worker(threads: int) -> Iterator[None]:
+    """As many threads as a worker takes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,28 @@
+"""The data sets of a study with their splits, as workers see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hasher.data import EmbeddingSet, Splits, check_leaks, load_dataset, make_splits
+from study.plan.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A data set and its splits, as every worker sees it through the object store."""
+
+    dataset: EmbeddingSet
+    splits: Splits
+
+
+def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
+    """Every data set of a study with its splits, by name."""
+    loaded = {}
+    for wanted in spec.datasets:
+        dataset = load_dataset(wanted.source, data_dir)
+        splits = make_splits(dataset, wanted.split_config(spec.split_seed))
+        check_leaks(dataset, splits.final)
+        loaded[wanted.name] = StudyData(dataset, splits)
+    return loaded
