@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("explain", help="print everything that one cell of the main table rests on")
     one.add_argument("runs", type=Path, metavar="RUN")
     one.add_argument("dataset", metavar="DATASET")
-    one.add_argument("filter", metavar="FILTER", help="filter or baseline, as in records.csv")
+    one.add_argument("method", metavar="METHOD", help="a method, as in records.csv")
     one.add_argument("bits", metavar="BITS")
     one.set_defaults(run=_explain)
     check = commands.add_parser("verify", help="recompute every table from the records; exit code 1 where one differs")
@@ -86,7 +86,7 @@ def _make(options: argparse.Namespace, console: Console) -> int:
 
 def _explain(options: argparse.Namespace, console: Console) -> int:
     study = load_study(options.runs, options.data_dir)
-    console.print(explain(study, find_cell(study, options.dataset, options.filter, options.bits)))
+    console.print(explain(study, find_cell(study, options.dataset, options.method, options.bits)))
     return 0
 
 

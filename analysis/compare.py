@@ -105,7 +105,7 @@ def _row(
 ) -> list[Entry]:
     summaries = [_summary(results, cell) for results in (first, second)]
     means = [mean for mean, _ in summaries]
-    row = [method_entry(cell.filter), count(cell.bits), *(with_spread(*summary) for summary in summaries)]
+    row = [method_entry(cell.method), count(cell.bits), *(with_spread(*summary) for summary in summaries)]
     row.append(number(means[1] - means[0], signed="+"))
     if isinstance(test, str):
         absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]

@@ -49,10 +49,10 @@ def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell
 
 def explain(study: StudyRecords, cell: Cell) -> RenderableType:
     """Score, selection, trials, replicates, configuration, data, origin, files, and the command that runs it again."""
-    baseline = cell.filter in BASELINES
+    baseline = cell.method in BASELINES
     parts: list[RenderableType] = [
         Text(
-            f"{full_label(cell.filter)}, {cell.bits} bits, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"
+            f"{full_label(cell.method)}, {cell.bits} bits, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"
         ),
         *_section("Score", _score(study, cell)),
     ]
@@ -88,11 +88,11 @@ def _score(study: StudyRecords, cell: Cell) -> list[str]:
         interval = bootstrap_interval(scores.values)
         lines.append(f"95% interval {decimals(interval.low)} to {decimals(interval.high)}")
     column = results.columns[cell.bits]
-    pair = column.against_best(cell.filter)
-    if cell.filter == column.best:
+    pair = column.against_best(cell.method)
+    if cell.method == column.best:
         lines.append(f"the best at {cell.bits} bits")
     elif pair is not None and pair.test is not None and pair.adjusted is not None:
-        verdict = "tied with" if cell.filter in column.tied else "differs from"
+        verdict = "tied with" if cell.method in column.tied else "differs from"
         difference = decimals(pair.test.difference, signed="+")
         lines.append(f"{verdict} the best, {full_label(pair.second)}: {difference}, Holm's p = {pair.adjusted:.3g}")
     elif pair is not None:
@@ -114,12 +114,12 @@ def _selection(study: StudyRecords, cell: Cell) -> list[str]:
         "rule: the complete trial with the best validation mAP, the earlier of equals; test queries play no part",
         f"winner: trial {winner['index']} with validation mAP {decimals(winner['map'], 4)}{lead}, best at epoch "
         f"{shown(winner['chosen_epoch'])}",
-        *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.filter, winner.to_dict())),
+        *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.method, winner.to_dict())),
     ]
 
 
 def _trials(study: StudyRecords, cell: Cell) -> Table:
-    sampled = list(study.spec.space_for(cell.filter))
+    sampled = list(study.spec.space_for(cell.method))
     columns = [
         Column("trial", "Trial"), Column("state", "State", "left"), Column("map", "mAP"),
         Column("chosen_epoch", "Best epoch"), Column("epochs", "Epochs"), Column("seed", "Seed"),
@@ -166,9 +166,9 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
     """The winner's, each value with where it came from."""
     winner = study.winner(cell)
     assert winner is not None
-    sampled, fixed = study.spec.space_for(cell.filter), study.spec.fixed_for(cell.filter)
+    sampled, fixed = study.spec.space_for(cell.method), study.spec.fixed_for(cell.method)
     lines = [
-        f"filter = {cell.filter}",
+        f"filter = {cell.method}",
         f"bits = {cell.bits}",
         f"epochs = {study.spec.epochs} (the study's)",
         f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
@@ -216,7 +216,7 @@ def _distinct(runs: pd.DataFrame, name: str) -> list[str]:
 def _files(study: StudyRecords, cell: Cell) -> list[str]:
     kind = tested_kind(cell)
     paths = [study.run.evaluation(Task(kind, cell, int(index))) for index in scored(study, cell)["index"]]
-    if cell.filter not in BASELINES:
+    if cell.method not in BASELINES:
         paths.insert(0, study.run.model(cell))
     return [str(path) if path.exists() else f"{path} (missing)" for path in paths] or ["none"]
 
@@ -224,8 +224,8 @@ def _files(study: StudyRecords, cell: Cell) -> list[str]:
 def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
     """The frozen study narrowed to the cell. Seeds depend on a run's kind and index alone, so they are the same."""
     words = ["python", "run_study.py", str(study.run.spec), "--name", f"{study.name}-again", "--bits", str(cell.bits)]
-    if cell.filter not in BASELINES:
-        words += ["--filters", cell.filter]
+    if cell.method not in BASELINES:
+        words += ["--filters", cell.method]
     wanted = next(dataset for dataset in study.spec.datasets if dataset.name == cell.dataset)
     lines = [shlex.join(words)]
     if len(study.spec.datasets) > 1:
@@ -235,7 +235,7 @@ def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
             lines.append(
                 f"(it also runs the other data sets: only {study.run.spec} holds the sizes of this one's split)"
             )
-    if cell.filter in BASELINES:
+    if cell.method in BASELINES:
         lines.append("(baselines are part of every study)")
     commits = [name for name in _distinct(_recorded(study, cell), "commit") if name != "unknown"]
     return [*(f"git checkout {name.removesuffix('+changes')}" for name in commits[:1]), *lines]

@@ -33,7 +33,7 @@ class Importances:
     no larger says nothing. `quantile` is the share of trials that count as the best.
     """
 
-    filter: str
+    method: str
     trials: int
     quantile: float
     shares: dict[str, float]
@@ -47,7 +47,7 @@ def importances(spec: StudySpec, filter_name: str, complete: pd.DataFrame) -> Im
     what is explained: it makes trials of different code lengths comparable, so that they can be pooled.
     """
     space = {name: one for name, one in spec.space_for(filter_name).items() if not one.distribution.single()}
-    trials = complete[complete["filter"] == filter_name]
+    trials = complete[complete["method"] == filter_name]
     if len(trials) < FEWEST_TRIALS or len(space) < 2 or trials["shortfall"].nunique() < 2:
         return None
     params = [_params(space, row) for row in trials.to_dict("records")]

@@ -46,7 +46,7 @@ def per_query(study: StudyRecords, cell: Cell) -> PerQuery | None:
     if any(not np.array_equal(each["query_index"], queries) for each in arrays):
         raise UserError(f"{study.run.path}: the runs of {cell} were not tested on the same queries")
     values = np.stack([each["average_precision"] for each in arrays]).astype(np.float64)
-    return PerQuery(values, runs, queries, cell.filter in BASELINES and cell.filter not in STOCHASTIC)
+    return PerQuery(values, runs, queries, cell.method in BASELINES and cell.method not in STOCHASTIC)
 
 
 def difference(first: PerQuery, second: PerQuery) -> NDArray[np.float64] | None:

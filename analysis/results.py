@@ -41,7 +41,7 @@ class DatasetResults(OneDataset):
     @cached_property
     def _summaries(self) -> dict[Cell, pd.Series]:
         rows = (row for _, row in summarise(self.study).iterrows())
-        return {Cell(row["dataset"], row["filter"], int(row["bits"])): row for row in rows}
+        return {Cell(row["dataset"], row["method"], int(row["bits"])): row for row in rows}
 
     def summary(self, cell: Cell) -> pd.Series:
         """The cell's row of `analysis.summary.summarise`."""
@@ -60,6 +60,6 @@ class DatasetResults(OneDataset):
     def _compare(self, bits: int) -> Column:
         cells = [self.cell(method, bits) for method in self.compared]
         means = {
-            cell.filter: float(self.summary(cell)["map_mean"]) for cell in cells if self.summary(cell)["replicates"]
+            cell.method: float(self.summary(cell)["map_mean"]) for cell in cells if self.summary(cell)["replicates"]
         }
-        return compare_rows(means, {cell.filter: self.scores[cell] for cell in cells})
+        return compare_rows(means, {cell.method: self.scores[cell] for cell in cells})

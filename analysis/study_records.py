@@ -18,11 +18,11 @@ from study.plan.tasks import Cell, Kind, Task
 from study.record.study_folder import StudyFolder
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "filter", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
+_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
            "precision_at_radius_2", "map_real_valued", "device_seconds")  # fmt: skip
 
 #: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
-_TEXT = ("dataset", "filter", "kind", "state", "scored_on", "started", "edges", "start",
+_TEXT = ("dataset", "method", "kind", "state", "scored_on", "started", "edges", "start",
          "graph", "similarity_loss", "batches", "schedule", "data_fingerprint", "host", "device",
          "versions", "commit", "optuna_study", "error", "note")  # fmt: skip
 
@@ -65,24 +65,24 @@ class StudyRecords:
 
     def runs(self, kind: Kind, cell: Cell) -> pd.DataFrame:
         """The recorded runs of one kind of a cell, by index; empty without any."""
-        rows = self._by_cell.get((kind, cell.dataset, cell.filter, cell.bits))
+        rows = self._by_cell.get((kind, cell.dataset, cell.method, cell.bits))
         return self.records.iloc[:0] if rows is None else rows
 
     @cached_property
     def _by_cell(self) -> dict[Hashable, pd.DataFrame]:
         ordered = self.records.sort_values("index", kind="stable")
-        return dict(iter(ordered.groupby(["kind", "dataset", "filter", "bits"])))
+        return dict(iter(ordered.groupby(["kind", "dataset", "method", "bits"])))
 
     def curve_rows(self, kind: Kind, cell: Cell) -> pd.DataFrame:
         """The epochs of the runs of one kind of a cell, by index and epoch; empty without any."""
-        rows = self._curves_by_cell.get((kind, cell.dataset, cell.filter, cell.bits))
+        rows = self._curves_by_cell.get((kind, cell.dataset, cell.method, cell.bits))
         return self.curves.iloc[:0] if rows is None else rows
 
     @cached_property
     def _curves_by_cell(self) -> dict[Hashable, pd.DataFrame]:
         if self.curves.empty:
             return {}
-        return dict(iter(self.curves.groupby(["kind", "dataset", "filter", "bits"])))
+        return dict(iter(self.curves.groupby(["kind", "dataset", "method", "bits"])))
 
     def winner(self, cell: Cell) -> pd.Series | None:
         """The complete search trial with the best validation `map`, the earlier of equals; None without one."""

@@ -55,7 +55,7 @@ def count(runs: pd.DataFrame, planned: int) -> Counts:
 
 def search_counts(study: StudyRecords, cell: Cell) -> Counts:
     """The search trials of a filter's cell."""
-    return count(study.runs("search", cell), study.spec.trials_of(cell.filter))
+    return count(study.runs("search", cell), study.spec.trials_of(cell.method))
 
 
 def tested_counts(study: StudyRecords, cell: Cell) -> Counts:
@@ -70,11 +70,11 @@ def tested_runs(study: StudyRecords, cell: Cell) -> pd.DataFrame:
 
 def tested_kind(cell: Cell) -> Kind:
     """Which kind of run scores a cell on the test queries."""
-    return "baseline" if cell.filter in BASELINES else "replicate"
+    return "baseline" if cell.method in BASELINES else "replicate"
 
 
 def _planned_tests(study: StudyRecords, cell: Cell) -> int:
-    if cell.filter not in BASELINES:
+    if cell.method not in BASELINES:
         return study.spec.replicates
     return sum(task.cell == cell for task in baseline_tasks(study.spec))
 
@@ -105,14 +105,14 @@ def summarise(study: StudyRecords) -> pd.DataFrame:
 
 def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
     tested, complete = tested_counts(study, cell), scored(study, cell)
-    baseline = cell.filter in BASELINES
+    baseline = cell.method in BASELINES
     searched = Counts(0, 0, 0, 0, 0, 0) if baseline else search_counts(study, cell)
     winner = None if baseline else study.winner(cell)
     search_seconds = float(study.runs("search", cell)["device_seconds"].sum())
     scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in METRICS}
     spreads = {f"{metric}_sd": float(complete[metric].std(ddof=1)) for metric in METRICS}
     return {
-        "dataset": cell.dataset, "filter": cell.filter, "bits": cell.bits, "baseline": baseline,
+        "dataset": cell.dataset, "method": cell.method, "bits": cell.bits, "baseline": baseline,
         "replicates": len(complete), **scores, **spreads,
         "replicates_planned": tested.planned, "replicates_diverged": tested.diverged,
         "replicates_failed": tested.failed,
@@ -130,7 +130,7 @@ def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -
         return str(notes.iloc[0]) if len(notes) else "no score was recorded"
     if tested.ended:
         return f"no replicate complete ({in_words(tested)})"
-    if cell.filter in BASELINES:
+    if cell.method in BASELINES:
         return "not run"
     if not searched.ended:
         return "not run"

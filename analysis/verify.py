@@ -61,7 +61,7 @@ def _against_plan(study: StudyRecords) -> Iterator[str]:
 
 def _rows(study: StudyRecords) -> Iterator[tuple[Task, dict[Any, Any]]]:
     for row in study.records.to_dict("records"):
-        yield Task(row["kind"], Cell(row["dataset"], row["filter"], int(row["bits"])), int(row["index"])), row
+        yield Task(row["kind"], Cell(row["dataset"], row["method"], int(row["bits"])), int(row["index"])), row
 
 
 def _name(task: Task) -> str:
@@ -93,7 +93,7 @@ def _equal(recorded: object, expected: object) -> bool:
 
 
 def _against_winner(study: StudyRecords, cell: Cell) -> Iterator[str]:
-    if cell.filter in BASELINES:
+    if cell.method in BASELINES:
         return
     replicates, found = study.runs("replicate", cell).to_dict("records"), study.winner(cell)
     if found is None:

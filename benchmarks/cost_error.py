@@ -56,9 +56,9 @@ def main() -> None:
     before: dict[str, float] = defaultdict(float)
     after: dict[str, float] = defaultdict(float)
     for task, one in estimates.items():
-        before[row_of(task.cell.dataset, task.kind, task.cell.filter)] += one.seconds
+        before[row_of(task.cell.dataset, task.kind, task.cell.method)] += one.seconds
     for record in records.to_dict("records"):
-        after[row_of(record["dataset"], record["kind"], record["filter"])] += record["seconds"]
+        after[row_of(record["dataset"], record["kind"], record["method"])] += record["seconds"]
     for row, seconds in before.items():
         print(compared(row, seconds, after[row]))
     print(compared("device time", sum(before.values()), sum(after.values())))

@@ -142,7 +142,7 @@ def plan(rng: random.Random, seconds: float) -> list[Fault]:
 def comparable(records: pd.DataFrame) -> pd.DataFrame:
     """Records without times and places, in one order."""
     kept = records.drop(columns=TIMES_AND_PLACES)
-    return kept.sort_values(["kind", "dataset", "filter", "bits", "index"], ignore_index=True)
+    return kept.sort_values(["kind", "dataset", "method", "bits", "index"], ignore_index=True)
 
 
 def stress(runs: int, first_seed: int, folder: Path) -> int:

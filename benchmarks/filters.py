@@ -54,8 +54,8 @@ def measure(width: int, threads: int, rounds: int) -> Table:
                 if step >= WARM_UP:
                     seconds[case].append(elapsed)
     table = Table(title=f"batch {BATCH}, width {width}, {DIMENSIONS}-d embeddings, {threads} thread(s)")
-    for heading in ("filter", "order", "ms per step", "ratio to gcn", f"at most {LIMIT:g}"):
-        table.add_column(heading, justify="left" if heading == "filter" else "right")
+    for heading in ("method", "order", "ms per step", "ratio to gcn", f"at most {LIMIT:g}"):
+        table.add_column(heading, justify="left" if heading == "method" else "right")
     for case in cases:
         ratio = median(own / gcn for own, gcn in zip(seconds[case], seconds["gcn", None], strict=True))
         verdict = ("yes" if ratio <= LIMIT else "NO") if case in LIMITED else ""

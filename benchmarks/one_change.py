@@ -70,9 +70,9 @@ def winning_config(study: StudyRecords, cell: Cell) -> HasherConfig:
         raise UserError(f"{study.run.path}: {cell} has no complete trial")
     sampled = {
         name: int(winner[name]) if dimension.type == "int" else winner[name]
-        for name, dimension in study.spec.space_for(cell.filter).items()
+        for name, dimension in study.spec.space_for(cell.method).items()
     }
-    config = study.spec.configure(cell.filter, cell.bits, sampled)
+    config = study.spec.configure(cell.method, cell.bits, sampled)
     return config.model_copy(update={"stop_after": int(winner["chosen_epoch"])})
 
 

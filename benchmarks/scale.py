@@ -131,7 +131,7 @@ def bare(size: Size, folder: Path, scheduler: Any = None) -> list[dict[str, Any]
 
     spec = study_spec(size)
     task, count = all_tasks(spec)[0], len(all_tasks(spec))
-    job = Job(task, 1, spec.configure(task.cell.filter, task.cell.bits, {}), 1, spec.k)
+    job = Job(task, 1, spec.configure(task.cell.method, task.cell.bits, {}), 1, spec.k)
 
     class Nothing(Searcher):
         given = 0
@@ -178,7 +178,7 @@ def per_cell(size: Size, folder: Path) -> list[dict[str, Any]]:
     with _ray():
         for number, cell in enumerate(planned):
             search = OptunaSearch(
-                distributions(spec.space_for(cell.filter)), metric="map", mode="max",
+                distributions(spec.space_for(cell.method)), metric="map", mode="max",
                 sampler=optuna.samplers.TPESampler(n_startup_trials=10, seed=number),
             )  # fmt: skip
             share = count // len(planned) + (number < count % len(planned))

@@ -36,9 +36,9 @@ DATA = Path("data")
 def tried(spec: StudySpec, records: pd.DataFrame) -> Iterator[Job]:
     """The study's runs as jobs, cell after cell, each for all epochs."""
     names = [name for name in HasherConfig.model_fields if name in records]
-    for record in records.sort_values(["dataset", "filter", "bits"], kind="stable").to_dict("records"):
+    for record in records.sort_values(["dataset", "method", "bits"], kind="stable").to_dict("records"):
         task = Task(
-            record["kind"], Cell(record["dataset"], record["filter"], int(record["bits"])), int(record["index"])
+            record["kind"], Cell(record["dataset"], record["method"], int(record["bits"])), int(record["index"])
         )
         config = None
         if task.kind != "baseline":

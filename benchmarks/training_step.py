@@ -75,7 +75,7 @@ def measure_steps(rounds: int) -> Table:
     dataset = load_dataset(f"gaussian:{CLASSES}:{DIMENSIONS}:{STEPS * BATCH}")
     table = Table(title=f"batch {BATCH}, width {WIDTH}, {DIMENSIONS}-d embeddings, {BITS} bits, one thread")
     for heading in ("filter", "graph", "ms a step", "ms of its products", "ratio", f"at most {LIMIT:g}"):
-        table.add_column(heading, justify="left" if heading in ("filter", "graph") else "right")
+        table.add_column(heading, justify="left" if heading in ("method", "graph") else "right")
     for name in FILTER_NAMES:
         config = HasherConfig.parse(
             {"filter": name, "bits": BITS, "ae_width": WIDTH, "batch_size": BATCH, "epochs": 10_000}, "benchmark"

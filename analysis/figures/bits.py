@@ -51,8 +51,8 @@ Points = dict[str, list[Point]]
 def _points(view: DatasetView, kind: str) -> Points:
     """By method, in ascending bits; only what has a score."""
     found: Points = {}
-    means = view.tested(kind).groupby(["filter", "bits"])["map"].mean()
-    for method in (name for name in view.compared if name in means.index.unique("filter")):
+    means = view.tested(kind).groupby(["method", "bits"])["map"].mean()
+    for method in (name for name in view.compared if name in means.index.unique("method")):
         for bits, mean in means[method].items():
             found.setdefault(method, []).append(_point(view, Cell(view.dataset, method, int(str(bits))), float(mean)))
     return found
@@ -162,7 +162,7 @@ def _heat_sentence(scores: pd.DataFrame) -> str:
         best = f"{label(str(scores.index[row]))} at {scores.columns[column]} bits"
         return f"The highest cell is {best} with {np.nanmax(scores):.3f}.{absent}"
     filter_range, bits_range = by_filter.max() - by_filter.min(), by_bits.max() - by_bits.min()
-    more, less = ("filter", "code length") if filter_range > bits_range else ("code length", "filter")
+    more, less = ("method", "code length") if filter_range > bits_range else ("code length", "method")
     return (
         f"The {more} matters more than the {less}: averages over the other lie {max(filter_range, bits_range):.3f} "
         f"against {min(filter_range, bits_range):.3f} apart; the best row is {label(str(by_filter.idxmax()))}, "

@@ -24,12 +24,12 @@ def cost_and_gain(view: DatasetView) -> StudyFigure:
     replicates = replicates[replicates["device_seconds"].notna()]
     if replicates.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")
-    cells = replicates.groupby(["filter", "bits"])[["device_seconds", "map"]].mean().reset_index()
+    cells = replicates.groupby(["method", "bits"])[["device_seconds", "map"]].mean().reset_index()
     return StudyFigure(key, title, _sentence(cells), lambda: _draw(view, cells))
 
 
 def _sentence(cells: pd.DataFrame) -> str:
-    means = cells.groupby("filter")[["device_seconds", "map"]].mean()
+    means = cells.groupby("method")[["device_seconds", "map"]].mean()
     best, cheapest = str(means["map"].idxmax()), str(means["device_seconds"].idxmin())
     seconds, scores = means["device_seconds"], means["map"]
     if best == cheapest:
@@ -43,9 +43,9 @@ def _sentence(cells: pd.DataFrame) -> str:
 
 def _draw(view: DatasetView, cells: pd.DataFrame) -> Figure:
     figure, panel = canvas.single(3.8)
-    filters = [one for one in view.filters if (cells["filter"] == one).any()]
+    filters = [one for one in view.filters if (cells["method"] == one).any()]
     for one in filters:
-        row = cells[cells["filter"] == one].sort_values("bits")
+        row = cells[cells["method"] == one].sort_values("bits")
         look = style.look(one)
         panel.plot(row["device_seconds"], row["map"], **look.line_style(linewidth=0.8, markersize=6))
         for point in row.itertuples():

@@ -35,7 +35,7 @@ def importance(view: DatasetView) -> StudyFigure:
 
 def _sentence(found: list[Importances], left_out: list[str]) -> str:
     above = {
-        label(one.filter): [hyperparameter(name) for name, share in one.shares.items() if share > one.by_chance[name]]
+        label(one.method): [hyperparameter(name) for name, share in one.shares.items() if share > one.by_chance[name]]
         for one in found
     }
     telling = [f"{listed(names)} for {name}" for name, names in above.items() if names]
@@ -54,10 +54,10 @@ def _sentence(found: list[Importances], left_out: list[str]) -> str:
 def _draw(found: list[Importances]) -> Figure:
     names = list(dict.fromkeys(name for one in found for name in one.shares))
     names.sort(key=lambda name: max(one.shares.get(name, 0.0) for one in found))
-    grid = canvas.facets([label(one.filter) for one in found], height=0.6 + 0.19 * len(names), sharex=True, sharey=True)
+    grid = canvas.facets([label(one.method) for one in found], height=0.6 + 0.19 * len(names), sharex=True, sharey=True)
     for panel, one in zip(grid.panels, found, strict=True):
         shares = [one.shares.get(name, 0.0) for name in names]
-        panel.barh(range(len(names)), shares, color=style.look(one.filter).colour, height=0.7, alpha=0.85)
+        panel.barh(range(len(names)), shares, color=style.look(one.method).colour, height=0.7, alpha=0.85)
         for row, name in enumerate(names):
             if name not in one.shares:
                 panel.text(0.01, row, "–", va="center")

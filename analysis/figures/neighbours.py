@@ -46,15 +46,15 @@ def nearest_neighbours(view: DatasetView) -> StudyFigure:
     wrong = sum(int((~row.relevant).sum()) for row in shown)
     count = sum(len(row.relevant) for row in shown)
     sentence = (
-        f"{label(cell.filter)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "
+        f"{label(cell.method)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "
         f"with the worst average precision (top) to the best. {wrong} of the {count} neighbours shown are of another "
         f"class: orange, dashed and crossed. Under each stand its class and its Hamming distance."
     )
-    return StudyFigure(key, f"{title}: {label(cell.filter)}, {cell.bits} bits", sentence, lambda: _draw(shown))
+    return StudyFigure(key, f"{title}: {label(cell.method)}, {cell.bits} bits", sentence, lambda: _draw(shown))
 
 
 def _best_cell(view: DatasetView) -> Cell | None:
-    for row in view.winners[["filter", "bits"]].itertuples(index=False):
+    for row in view.winners[["method", "bits"]].itertuples(index=False):
         cell = Cell(view.dataset, row[0], int(row[1]))
         if view.study.run.model(cell).exists() and view.study.evaluation("replicate", cell, 0) is not None:
             return cell

@@ -31,7 +31,7 @@ def _courses(view: DatasetView) -> Courses:
     found: Courses = {}
     for bits in view.bits:
         for one in view.filters:
-            trials = view.trials[(view.trials["filter"] == one) & (view.trials["bits"] == bits)]
+            trials = view.trials[(view.trials["method"] == one) & (view.trials["bits"] == bits)]
             scores = trials["map"].where(trials["state"] == "complete")
             if scores.notna().any():
                 found.setdefault(bits, {})[one] = pd.DataFrame(
@@ -67,9 +67,9 @@ def best_by_device_seconds(view: DatasetView) -> StudyFigure:
     if not courses:
         return nothing_to_draw(key, title, "no search trial is complete")
     spent = pd.DataFrame(
-        [{"filter": one, "spent": c["spent"].iloc[-1]} for cells in courses.values() for one, c in cells.items()]
+        [{"method": one, "spent": c["spent"].iloc[-1]} for cells in courses.values() for one, c in cells.items()]
     )
-    means = spent.groupby("filter")["spent"].mean()
+    means = spent.groupby("method")["spent"].mean()
     dear, cheap = str(means.idxmax()), str(means.idxmin())
     sentence = f"A search took {means[dear]:.0f} device-seconds a cell with {label(dear)}"
     if dear != cheap:
@@ -104,7 +104,7 @@ def learning_curves(view: DatasetView) -> StudyFigure:
     if view.curves.empty or "map" not in view.curves:
         return nothing_to_draw(key, title, "no learning curve was recorded")
     curves = view.curves[view.curves["bits"] == bits]
-    filters = [one for one in view.filters if (curves["filter"] == one).any()]
+    filters = [one for one in view.filters if (curves["method"] == one).any()]
     if not filters:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
     return StudyFigure(key, title, _curves_sentence(view, bits), lambda: _draw_curves(view, curves, filters))
@@ -128,9 +128,9 @@ def _curves_sentence(view: DatasetView, bits: int) -> str:
 
 def _draw_curves(view: DatasetView, curves: pd.DataFrame, filters: list[str]) -> Figure:
     grid = canvas.facets([label(one) for one in filters], sharex=True, sharey=True, height=2.0)
-    winners = {(row.filter, row.bits, row.index) for row in view.winners[["filter", "bits", "index"]].itertuples(False)}
+    winners = {(row.method, row.bits, row.index) for row in view.winners[["method", "bits", "index"]].itertuples(False)}
     for panel, one in zip(grid.panels, filters, strict=True):
-        for (bits, index, state), curve in curves[curves["filter"] == one].groupby(["bits", "index", "state"]):
+        for (bits, index, state), curve in curves[curves["method"] == one].groupby(["bits", "index", "state"]):
             _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
     grid.label("epoch", "validation mAP")
     given_up = "pruned" if view.study.spec.trial_time_limit is None else "pruned or over time"

@@ -41,7 +41,7 @@ class Axis:
 
         NaN where a filter does not sample it, though it may have a fixed value or a default.
         """
-        values = trials[self.name].where(trials["filter"].isin(self.filters))
+        values = trials[self.name].where(trials["method"].isin(self.filters))
         if not self.choices:
             return values.to_numpy(float)
         places = {str(choice): float(place) for place, choice in enumerate(self.choices)}
@@ -128,8 +128,8 @@ def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
     for panel, axis in zip(grid.panels, axes, strict=True):
         panel.plot(axis.positions(view.pruned), pruned, **_PRUNED)
         positions = axis.positions(complete) + (jitter if axis.choices else 0)
-        for one in in_order(complete["filter"].unique()):
-            of_filter = (complete["filter"] == one).to_numpy()
+        for one in in_order(complete["method"].unique()):
+            of_filter = (complete["method"] == one).to_numpy()
             look = style.look(one)
             panel.plot(
                 positions[of_filter], complete["shortfall"].to_numpy()[of_filter], look.marker, color=look.colour,
@@ -137,7 +137,7 @@ def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
             )  # fmt: skip
         _scale(panel, axis)
     grid.label("", "below cell's best")
-    filters = in_order(complete["filter"].unique())
+    filters = in_order(complete["method"].unique())
     dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in filters]
     handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in filters]
     if len(view.pruned):
@@ -196,10 +196,10 @@ def _draw_parallel(view: DatasetView, axes: list[Axis]) -> Figure:
 
     for row in heights(view.complete):
         panel.plot(columns, row, color=style.PALE_GREY, linewidth=0.5, alpha=0.5, zorder=1)
-    winners = in_order(view.winners["filter"].unique())
+    winners = in_order(view.winners["method"].unique())
     for one in winners:
         look = style.look(one)
-        for row in heights(view.winners[view.winners["filter"] == one]):
+        for row in heights(view.winners[view.winners["method"] == one]):
             panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=3.5), alpha=0.9, zorder=3)
     for column, axis in enumerate(axes):
         low, high = _ends(axis)

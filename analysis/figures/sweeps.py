@@ -60,7 +60,7 @@ def _sweep(view: DatasetView, key: str, name: str, paper: Callable[[Axes, str, b
 
 
 def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:
-    trials = complete[(complete["filter"] == filter_name) & complete[name].notna()]
+    trials = complete[(complete["method"] == filter_name) & complete[name].notna()]
     if trials[name].nunique() < 2:
         return None
     of_cell, of_all = trials.groupby("bits")["map"].transform("median"), trials["map"].median()

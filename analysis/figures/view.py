@@ -32,7 +32,7 @@ class DatasetView(OneDataset):
     def trials(self) -> pd.DataFrame:
         """Every search trial that ended, however it did, in order."""
         trials = self.records[self.records["kind"] == "search"]
-        return trials.sort_values(["filter", "bits", "index"], kind="stable")
+        return trials.sort_values(["method", "bits", "index"], kind="stable")
 
     @cached_property
     def complete(self) -> pd.DataFrame:
@@ -49,15 +49,15 @@ class DatasetView(OneDataset):
 
     @staticmethod
     def _with_shortfall(trials: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
-        best = complete.groupby(["filter", "bits"])["map"].max().rename("best").reset_index()
+        best = complete.groupby(["method", "bits"])["map"].max().rename("best").reset_index()
         return trials.assign(
-            shortfall=trials["map"] - trials.merge(best, how="left", on=["filter", "bits"])["best"].to_numpy()
+            shortfall=trials["map"] - trials.merge(best, how="left", on=["method", "bits"])["best"].to_numpy()
         )
 
     @cached_property
     def winners(self) -> pd.DataFrame:
         """The trial with the best validation `map` of each cell that has one, the earlier of equals."""
-        return self.complete.sort_values(["map", "index"], ascending=[False, True]).drop_duplicates(["filter", "bits"])
+        return self.complete.sort_values(["map", "index"], ascending=[False, True]).drop_duplicates(["method", "bits"])
 
     def tested(self, kind: str) -> pd.DataFrame:
         """Replicates or baselines that have a test score."""
@@ -77,7 +77,7 @@ class DatasetView(OneDataset):
         """Arrays of every evaluated replicate and baseline run, by method and bits."""
         found: dict[tuple[str, int], list[Arrays]] = {}
         for kind in ("replicate", "baseline"):
-            for row in self.tested(kind)[["filter", "bits", "index"]].itertuples(index=False):
+            for row in self.tested(kind)[["method", "bits", "index"]].itertuples(index=False):
                 arrays = self.study.evaluation(kind, Cell(self.dataset, row[0], int(row[1])), int(row[2]))
                 if arrays is not None:
                     found.setdefault((row[0], int(row[1])), []).append(arrays)

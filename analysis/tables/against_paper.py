@@ -21,7 +21,7 @@ def against_paper_table(results: DatasetResults) -> Table:
         Column("map", "mAP"), Column("map_minus_paper", "minus paper"),
     ]  # fmt: skip
     chance = chance_scores(results.study, results.dataset)
-    rows = [_row(results, cell, printed.get((cell.filter, cell.bits))) for cell in results.compared_cells]
+    rows = [_row(results, cell, printed.get((cell.method, cell.bits))) for cell in results.compared_cells]
     known = [chance.map_released, chance.map_at_k, chance.map] if isinstance(chance, Chance) else [None] * 3
     random_codes = [Entry("Random codes", "random_codes"), Entry("any"), Entry(MISSING)]
     for score in known:
@@ -47,7 +47,7 @@ def against_paper_table(results: DatasetResults) -> Table:
 
 def _row(results: DatasetResults, cell: Cell, printed: float | None) -> list[Entry]:
     row = results.summary(cell)
-    entries = [method_entry(cell.filter), count(cell.bits), number(printed)]
+    entries = [method_entry(cell.method), count(cell.bits), number(printed)]
     for metric in ("map_released", "map_at_k", "map"):
         ours = float(row[f"{metric}_mean"])
         entries += [number(ours), number(None if printed is None else ours - printed, signed="+")]

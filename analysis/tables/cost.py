@@ -27,7 +27,7 @@ def cost_table(results: DatasetResults) -> Table:
     seconds = ("search_device_seconds", "device_seconds")
     cells = [(cell, results.summary(cell)) for cell in results.filter_cells]
     rows = [
-        [method_entry(cell.filter), count(cell.bits), *(count(int(row[name])) for name in counts),
+        [method_entry(cell.method), count(cell.bits), *(count(int(row[name])) for name in counts),
          *(_hours(float(row[name])) for name in seconds)]
         for cell, row in cells
     ]  # fmt: skip
@@ -83,7 +83,7 @@ def _seconds_an_epoch(results: DatasetResults, filter_name: str) -> float:
     if curves.empty or "seconds" not in curves:
         return float("nan")
     rows = curves[
-        (curves["dataset"] == results.dataset) & (curves["filter"] == filter_name)
+        (curves["dataset"] == results.dataset) & (curves["method"] == filter_name)
         & (curves["kind"] == "replicate") & (curves["state"] == "complete")
     ]  # fmt: skip
     return float(rows["seconds"].mean())

@@ -31,12 +31,12 @@ def hyperparameter_table(results: DatasetResults) -> Table:
 
 
 def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]:
-    names = [method_entry(cell.filter), count(cell.bits)]
+    names = [method_entry(cell.method), count(cell.bits)]
     winner = _winner(results, cell)
     if winner is None:
         return names + [Entry(MISSING)] * (len(sampled) + 4)
-    at_edge = {edge.name: edge.end for edge in edges(results.study.spec, cell.filter, winner)}
-    space = results.study.spec.space_for(cell.filter)
+    at_edge = {edge.name: edge.end for edge in edges(results.study.spec, cell.method, winner)}
+    space = results.study.spec.space_for(cell.method)
     values = [_value(winner, name, name in at_edge) if name in space else Entry(MISSING) for name in sampled]
     listed = ", ".join(f"{name} ({end})" for name, end in at_edge.items())
     course = [_value(winner, "chosen_epoch", False), count(int(winner["index"])), number(float(winner["map"]))]
@@ -77,7 +77,7 @@ def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
 
 def _edges_of(results: DatasetResults, cell: Cell) -> list[Edge]:
     winner = _winner(results, cell)
-    return [] if winner is None else edges(results.study.spec, cell.filter, winner)
+    return [] if winner is None else edges(results.study.spec, cell.method, winner)
 
 
 def _winner(results: DatasetResults, cell: Cell) -> dict[Any, Any] | None:

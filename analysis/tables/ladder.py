@@ -31,7 +31,7 @@ def ladder_table(results: DatasetResults) -> Table:
     """Test `map` of every filter's cell on the four rungs of `analysis.ladder`, and the three steps between them."""
     ladders = {cell: ladder(results.study, cell) for cell in results.filter_cells}
     rows = [
-        [method_entry(cell.filter), count(cell.bits), *(number(rung) for rung in found.rungs),
+        [method_entry(cell.method), count(cell.bits), *(number(rung) for rung in found.rungs),
          *(number(step, signed="+") for step in found.steps)]
         for cell, found in ladders.items()
     ]  # fmt: skip
@@ -84,6 +84,6 @@ def _above_cosine(above: Sequence[Cell], known: Mapping[Cell, Ladder]) -> str:
         return f"{start} none of the cells with both ({len(known)})."
     bits: dict[str, list[str]] = defaultdict(list)
     for cell in above:
-        bits[full_label(cell.filter)].append(str(cell.bits))
+        bits[full_label(cell.method)].append(str(cell.bits))
     where = "; ".join(f"{name} at {', '.join(lengths)} bits" for name, lengths in bits.items())
     return f"{start} {len(above)} of the {len(known)} cells with both: {where}."

@@ -17,7 +17,7 @@ from study.plan.tasks import Cell
 #: The filter that is the ablation of all others.
 NO_GRAPH = "none"
 
-FILTER = Column("filter", "Filter", "left")
+FILTER = Column("method", "Filter", "left")
 BITS = Column("bits", "Bits")
 
 
@@ -40,9 +40,9 @@ def main_table(results: DatasetResults) -> Table:
 def _score(results: DatasetResults, cell: Cell) -> Entry:
     row, column = results.summary(cell), results.columns[cell.bits]
     mark: Mark = ""
-    if cell.filter == column.best:
+    if cell.method == column.best:
         mark = "best"
-    elif cell.filter in column.tied:
+    elif cell.method in column.tied:
         mark = "tied"
     return with_spread(row["map_mean"], row["map_sd"], mark)
 
@@ -102,7 +102,7 @@ def _reason_in_words(why: str) -> str:
 def _incomplete(results: DatasetResults) -> list[str]:
     rows = [(cell, results.summary(cell)) for cell in results.compared_cells]
     fewer = [
-        f"{full_label(cell.filter)} at {cell.bits} bits on {row['replicates']} of {row['replicates_planned']}"
+        f"{full_label(cell.method)} at {cell.bits} bits on {row['replicates']} of {row['replicates_planned']}"
         for cell, row in rows
         if 0 < row["replicates"] < row["replicates_planned"]
     ]
@@ -115,7 +115,7 @@ def _missing(results: DatasetResults) -> list[str]:
     for cell in results.compared_cells:
         reason = results.summary(cell)["missing"]
         if reason:
-            cells[reason].append(f"{full_label(cell.filter)} at {cell.bits} bits")
+            cells[reason].append(f"{full_label(cell.method)} at {cell.bits} bits")
     return [f"{MISSING} in {len(where)}: {reason} ({', '.join(where)})." for reason, where in cells.items()]
 
 
@@ -150,4 +150,4 @@ def _rests_on(results: DatasetResults, cell: Cell) -> list[Entry]:
     searched = [Entry("", "") if row["baseline"] else count(int(row[name])) for name in names]
     replicates = Entry(f"{row['replicates']} of {row['replicates_planned']}", str(row["replicates"]))
     scored = math.isfinite(row["map_mean"])
-    return [method_entry(cell.filter), count(cell.bits), *searched, replicates, Entry("" if scored else row["missing"])]
+    return [method_entry(cell.method), count(cell.bits), *searched, replicates, Entry("" if scored else row["missing"])]

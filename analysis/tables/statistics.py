@@ -38,7 +38,7 @@ def intervals_table(results: DatasetResults) -> Table:
 
 def _interval_row(results: DatasetResults, cell: Cell) -> list[Entry]:
     summary, scores = results.summary(cell), results.scores[cell]
-    names = [method_entry(cell.filter), count(cell.bits), count(int(summary["replicates"]))]
+    names = [method_entry(cell.method), count(cell.bits), count(int(summary["replicates"]))]
     mean = number(float(summary["map_mean"]))
     if scores is None:
         note = "" if summary["missing"] else "no scores by query"
@@ -124,7 +124,7 @@ def selection_table(results: DatasetResults) -> Table:
     gaps: list[float] = []
     for cell in results.filter_cells:
         summary, winner = results.summary(cell), results.study.winner(cell)
-        names = [method_entry(cell.filter), count(cell.bits), count(int(summary["complete"]))]
+        names = [method_entry(cell.method), count(cell.bits), count(int(summary["complete"]))]
         tested = scored(results.study, cell)["map"].to_numpy(np.float64)
         if winner is None or not len(tested):
             rows.append([*names, number(summary["validation_map"]), *[Entry(MISSING)] * 3])
@@ -170,8 +170,8 @@ def order_table(results: DatasetResults) -> Table:
 
 def _stability(results: DatasetResults, bits: int) -> OrderStability | None:
     cells = [results.cell(name, bits) for name in results.filters]
-    trials = {cell.filter: _validation_scores(results, cell) for cell in cells}
-    tested = {cell.filter: float(results.summary(cell)["map_mean"]) for cell in cells}
+    trials = {cell.method: _validation_scores(results, cell) for cell in cells}
+    tested = {cell.method: float(results.summary(cell)["map_mean"]) for cell in cells}
     return order_stability(trials, tested)
 
 

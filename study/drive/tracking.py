@@ -44,7 +44,7 @@ class TrackedTrial:
     def config(self) -> dict[str, Any]:
         """Which run it is, and its hyperparameters."""
         task = self.job.task
-        named = {"dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits, "kind": task.kind,
+        named = {"dataset": task.cell.dataset, "method": task.cell.method, "bits": task.cell.bits, "kind": task.kind,
                  "index": task.index, "seed": self.job.seed}  # fmt: skip
         sampled = self.job.config.model_dump() if self.job.config else {}
         return {key: value for key, value in {**sampled, **named}.items() if value is not None}
@@ -58,7 +58,7 @@ class TrackedTrial:
 
     def __str__(self) -> str:
         task = self.job.task
-        return f"{task.cell.dataset}-{task.cell.filter}-{task.cell.bits}-{task.kind}-{task.index}"
+        return f"{task.cell.dataset}-{task.cell.method}-{task.cell.bits}-{task.kind}-{task.index}"
 
 
 class Tracker(tune.Callback):

@@ -39,7 +39,7 @@ class Plan:
         self._cells: dict[Cell, _CellPlan] = {}
         for cell in cells(spec):
             search = self._todo(search_tasks(spec, cell))
-            started = spec.trials_of(cell.filter) - len(search)
+            started = spec.trials_of(cell.method) - len(search)
             replicates = self._todo(replicate_tasks(spec, cell))
             self._cells[cell] = _CellPlan(cell, search, replicates, started, len(search))
             if not search:

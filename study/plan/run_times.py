@@ -35,4 +35,4 @@ class RunTimes:
 def _alike(task: Task) -> list[tuple[str, ...]]:
     """Groups of runs that take about as long as this one, the closest first."""
     dataset, kind = task.cell.dataset, task.kind
-    return [(dataset, kind, task.cell.filter), (dataset, kind), (dataset,), ()]
+    return [(dataset, kind, task.cell.method), (dataset, kind), (dataset,), ()]

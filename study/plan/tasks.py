@@ -17,14 +17,14 @@ KINDS: tuple[Kind, ...] = ("search", "replicate", "baseline")
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One entry of the table. For a baseline, `filter` is the baseline's name."""
+    """One entry of the table."""
 
     dataset: str
-    filter: str
+    method: str
     bits: int
 
     def __str__(self) -> str:
-        return f"{self.dataset}/{self.filter}/{self.bits}"
+        return f"{self.dataset}/{self.method}/{self.bits}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def cells(spec: StudySpec) -> list[Cell]:
 
 def search_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
     """Every search trial planned in a cell."""
-    return [Task("search", cell, index) for index in range(spec.trials_of(cell.filter))]
+    return [Task("search", cell, index) for index in range(spec.trials_of(cell.method))]
 
 
 def replicate_tasks(spec: StudySpec, cell: Cell) -> list[Task]:

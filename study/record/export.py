@@ -11,7 +11,7 @@ from study.plan.spec import TUNABLE
 from study.record.ledger import Ledger, Run
 from study.record.study_folder import StudyFolder
 
-_IDENTITY = ["dataset", "filter", "bits", "kind", "index", "state", "seed"]
+_IDENTITY = ["dataset", "method", "bits", "kind", "index", "state", "seed"]
 _SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued"]
 _COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
@@ -33,7 +33,7 @@ def export(ledger: Ledger, run: StudyFolder) -> pd.DataFrame:
 
 def _identity(run: Run) -> dict[str, Any]:
     cell = run.task.cell
-    return {"dataset": cell.dataset, "filter": cell.filter, "bits": cell.bits, "kind": run.task.kind,
+    return {"dataset": cell.dataset, "method": cell.method, "bits": cell.bits, "kind": run.task.kind,
             "index": run.task.index, "state": run.state}  # fmt: skip
 
 

@@ -108,7 +108,7 @@ class Ledger:
         with batched(self._storage):
             trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
             trial.set_user_attr("task", {
-                "kind": task.kind, "dataset": task.cell.dataset, "filter": task.cell.filter, "bits": task.cell.bits,
+                "kind": task.kind, "dataset": task.cell.dataset, "method": task.cell.method, "bits": task.cell.bits,
                 "index": task.index, "seed": seed,
             })  # fmt: skip
         limit = self.spec.trial_time_limit if task.kind == "search" else None
@@ -120,21 +120,21 @@ class Ledger:
         if task.kind == "baseline":
             return None
         if task.kind == "search":
-            return self.spec.configure(task.cell.filter, task.cell.bits, sampled)
+            return self.spec.configure(task.cell.method, task.cell.bits, sampled)
         best = winner(self.spec, self.finished, task.cell)
         if best is None:
             raise RuntimeError(f"{task.cell}: no winner to replicate")
-        config = self.spec.configure(task.cell.filter, task.cell.bits, best.params)
+        config = self.spec.configure(task.cell.method, task.cell.bits, best.params)
         return config.model_copy(update={"stop_after": best.chosen_epoch})
 
     def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
-        space = distributions(self.spec.space_for(task.cell.filter))
+        space = distributions(self.spec.space_for(task.cell.method))
         params = self._interrupted.pop(task, None)
         if self.spec.sampler.name == "grid":
-            grid = self.spec.grid_for(task.cell.filter)
+            grid = self.spec.grid_for(task.cell.method)
             params = grid[task.index % len(grid)]
         if params is None or params.keys() != space.keys():
-            params = self.spec.first_for(task.cell.filter, task.index)
+            params = self.spec.first_for(task.cell.method, task.index)
         if params:
             study.enqueue_trial(params)
         # Seeded by the trial, not once a process: what is sampled depends on the finished trials of the cell and on
@@ -190,8 +190,8 @@ class Ledger:
                 yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
 
     def _position(self, task: Task) -> tuple[Any, ...]:
-        filters: list[str] = [*self.spec.filters, task.cell.filter]
-        return task.kind != "replicate", filters.index(task.cell.filter), task.cell.filter, task.cell.bits, task.index
+        filters: list[str] = [*self.spec.filters, task.cell.method]
+        return task.kind != "replicate", filters.index(task.cell.method), task.cell.method, task.cell.bits, task.index
 
 
 def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> None:

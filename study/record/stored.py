@@ -45,7 +45,7 @@ def task_of(trial: FrozenTrial) -> Task | None:
     stored = trial.user_attrs.get("task")
     if stored is None:
         return None
-    return Task(stored["kind"], Cell(stored["dataset"], stored["filter"], stored["bits"]), stored["index"])
+    return Task(stored["kind"], Cell(stored["dataset"], stored["method"], stored["bits"]), stored["index"])
 
 
 def has_ended(trial: FrozenTrial) -> bool:

@@ -74,11 +74,11 @@ class StudyFolder:
 
     def model(self, cell: Cell) -> Path:
         """Weights of the cell's first replicate."""
-        return self.path / "models" / cell.dataset / f"{cell.filter}-{cell.bits}.safetensors"
+        return self.path / "models" / cell.dataset / f"{cell.method}-{cell.bits}.safetensors"
 
     def evaluation(self, task: Task) -> Path:
         """Per-query arrays of one replicate or baseline on the test queries."""
-        return self.path / "evaluations" / task.cell.dataset / f"{task.cell.filter}-{task.cell.bits}-{task.index}.npz"
+        return self.path / "evaluations" / task.cell.dataset / f"{task.cell.method}-{task.cell.bits}-{task.index}.npz"
 
     @property
     def lock(self) -> Path:

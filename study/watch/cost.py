@@ -18,9 +18,9 @@ from study.record.study_folder import StudyFolder
 from study.work.data import StudyData
 from study.work.provenance import worker_facts
 
-_COLUMNS = ["dataset", "filter", "bits", "kind", "index", "state", "seconds", "train_items", "database_items",
+_COLUMNS = ["dataset", "method", "bits", "kind", "index", "state", "seconds", "train_items", "database_items",
             "queries", "threads", "device"]  # fmt: skip
-_OF_A_RUN = ["filter", "bits", "index", "seconds"]
+_OF_A_RUN = ["method", "bits", "index", "seconds"]
 
 
 @dataclass(frozen=True)

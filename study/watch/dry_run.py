@@ -53,12 +53,12 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
 
 def _plan_table(spec: StudySpec, run: StudyFolder, finished: dict[Task, Finished]) -> Table:
     table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "filter", "bits", "trials", "done", "left", "replicates", "done", "left"):
-        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
+    for heading in ("data set", "method", "bits", "trials", "done", "left", "replicates", "done", "left"):
+        table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for cell in cells(spec):
         search = _counts(search_tasks(spec, cell), finished)
         replicates = _counts(replicate_tasks(spec, cell), finished)
-        table.add_row(cell.dataset, cell.filter, str(cell.bits), *search, *replicates)
+        table.add_row(cell.dataset, cell.method, str(cell.bits), *search, *replicates)
     return table
 
 
@@ -124,8 +124,8 @@ def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     for task, one in estimates.items():
         groups[task.cell.dataset, _row_name(task)][task] = one
     table = Table(title="What is left", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "filter", "runs", "a trial", "a replicate", "device-hours"):
-        table.add_column(heading, justify="left" if heading in ("data set", "filter") else "right")
+    for heading in ("data set", "method", "runs", "a trial", "a replicate", "device-hours"):
+        table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for (dataset, name), runs in groups.items():
         hours = sum(one.seconds for one in runs.values()) * resources.devices / 3600
         table.add_row(dataset, name, str(len(runs)), _mean(runs, "search"), _mean(runs, "replicate"), f"{hours:.3g}")
@@ -133,7 +133,7 @@ def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
 
 
 def _row_name(task: Task) -> str:
-    return "baselines" if task.kind == "baseline" else task.cell.filter
+    return "baselines" if task.kind == "baseline" else task.cell.method
 
 
 def _sources_in_words(estimates: dict[Task, Estimate]) -> list[str]:

@@ -68,7 +68,7 @@ class Progress:
         tables = []
         for dataset in self._spec.datasets:
             table = Table(title=f"{dataset.name}: best validation mAP", title_justify="left")
-            table.add_column("filter")
+            table.add_column("method")
             for bits in self._spec.bits:
                 table.add_column(f"{bits} bits", justify="right")
             for name in self._spec.filters:

@@ -82,10 +82,10 @@ def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None
 
 def _table(status: Status, title: str) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "filter", "bits", "trials", "ended early", "open", "tested", "best mAP"):
-        table.add_column(heading, justify="left" if heading in ("data set", "filter", "ended early") else "right")
+    for heading in ("data set", "method", "bits", "trials", "ended early", "open", "tested", "best mAP"):
+        table.add_column(heading, justify="left" if heading in ("data set", "method", "ended early") else "right")
     for cell in cells(status.spec):
-        table.add_row(cell.dataset, cell.filter, str(cell.bits), *_row(status, cell))
+        table.add_row(cell.dataset, cell.method, str(cell.bits), *_row(status, cell))
     return table
 
 

@@ -146,9 +146,9 @@ class BaselineWork:
     def step(self) -> Step:
         cell, split = self._job.task.cell, self._data.splits.final
         outcome: dict[str, Any] = {"scored_on": "test", **_sizes(split)}
-        found = evaluate_baseline(cell.filter, self._data.dataset, split, cell.bits, self._job.seed, self._job.k)
+        found = evaluate_baseline(cell.method, self._data.dataset, split, cell.bits, self._job.seed, self._job.k)
         if found is None:
-            return Step("complete", outcome | {"note": f"{cell.filter} has no {cell.bits}-bit code on this data"})
+            return Step("complete", outcome | {"note": f"{cell.method} has no {cell.bits}-bit code on this data"})
         outcome |= _scores(found.retrieval) | {"map_released": found.map_released}
         return Step("complete", outcome, evaluation=_arrays(found.retrieval, split, found.database_codes))
 

@@ -32,7 +32,7 @@ def holes(runs: Path) -> Path:
     """A cell whose trials all diverged, one that was never searched, one that was never tested, and no baselines."""
 
     def ending(task: Task) -> State | None:
-        cell = task.cell.filter, task.cell.bits
+        cell = task.cell.method, task.cell.bits
         if task.kind == "baseline" or cell == ("gcn", 32) or (cell == ("chebyshev", 16) and task.kind != "search"):
             return None
         return "diverged" if cell == ("gcn", 16) else "complete"

@@ -54,8 +54,8 @@ class Truth:
 
     def level(self, cell: Cell) -> float:
         """The true mean `map` of a cell."""
-        doublings = 0.0 if cell.filter in REFERENCES else math.log2(cell.bits / 16)
-        return self.levels[cell.filter] + self.per_doubling * doublings
+        doublings = 0.0 if cell.method in REFERENCES else math.log2(cell.bits / 16)
+        return self.levels[cell.method] + self.per_doubling * doublings
 
 
 def make_spec(**changes: Any) -> StudySpec:
@@ -163,7 +163,7 @@ class _Model:
             return outcome | {"error": "RuntimeError: made to fail"}, {}, None
         if task.kind == "search":
             return self._search(job, state, outcome, rng)
-        if task.cell.filter == "pca_sign" and task.cell.bits > 64:
+        if task.cell.method == "pca_sign" and task.cell.bits > 64:
             return outcome | {"note": f"pca_sign has no {task.cell.bits}-bit code on this data"}, {}, None
         epochs = job.config.trained_epochs if job.config else 0
         curve = _losses(epochs, state, rng)
@@ -212,7 +212,7 @@ class _Model:
         index = self._data[cell.dataset]["query_index"]
         count = len(index)
         paired_seed = self._rng("seed", task.kind, task.index).normal(0, truth.seed)
-        fixed = cell.filter in BASELINES and cell.filter not in STOCHASTIC
+        fixed = cell.method in BASELINES and cell.method not in STOCHASTIC
         seed = 0.0 if fixed else paired_seed + rng.normal(0, truth.method_seed)
         shared = self._rng("query", cell.dataset).normal(0, truth.query, count)
         own = self._rng("method query", str(cell)).normal(0, truth.method_query, count)
@@ -227,7 +227,7 @@ class _Model:
             "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
             "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),
         }
-        if cell.filter in REFERENCES:
+        if cell.method in REFERENCES:
             return arrays
         if task.kind == "replicate":
             own_noise = self._rng("real values", str(cell), task.index).normal(0, truth.noise, count)

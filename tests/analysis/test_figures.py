@@ -80,7 +80,7 @@ def test_map_by_bits_shows_means_and_intervals_of_the_records(full):
         line, _, (bars,) = container.lines
         assert line.get_color() == style.look(name).colour
         for bits, shown, bar in zip(study.spec.bits, line.get_ydata(), bars.get_segments(), strict=True):
-            records = study.records.query("kind == 'replicate' and filter == @name and bits == @bits")
+            records = study.records.query("kind == 'replicate' and method == @name and bits == @bits")
             assert shown == pytest.approx(records["map"].mean())
             interval = bootstrap_interval(per_query(study, Cell("digits", name, bits)).values)
             assert bar[:, 1] == pytest.approx([interval.low, interval.high])
@@ -103,7 +103,7 @@ def test_the_papers_numbers_are_dashed_and_only_where_it_has_the_data_set(full, 
 def test_the_heat_map_holds_the_means(full):
     study, _, drawn = full
     shown = drawn["filter-by-bits"].axes[0].images[0].get_array()
-    table = study.records.query("kind == 'replicate'").pivot_table(index="filter", columns="bits", values="map")
+    table = study.records.query("kind == 'replicate'").pivot_table(index="method", columns="bits", values="map")
     expected = table.loc[IN_ORDER]
     assert np.asarray(shown) == pytest.approx(expected.to_numpy())
 
@@ -115,7 +115,7 @@ def test_best_so_far_counts_every_trial_and_only_complete_ones_as_best(full):
         for axes, length in zip(drawn[key].axes, study.spec.bits, strict=False):
             for line, method in zip(axes.lines, IN_ORDER, strict=True):
                 best, total, expected = math.nan, 0.0, []
-                cell = records["filter"].eq(method) & records["bits"].eq(length)
+                cell = records["method"].eq(method) & records["bits"].eq(length)
                 for row in records[cell].sort_values("index").itertuples():
                     total += spent(row)
                     if row.state == "complete":
@@ -156,7 +156,7 @@ def test_slices_leave_out_what_a_filter_does_not_sample(full):
 def test_the_medians_of_a_sweep_are_free_of_the_code_length(full):
     """Each trial less the median of its cell plus the median of all, by hand."""
     study, _, drawn = full
-    trials = DatasetView(study, "digits").complete.query("filter == 'chebyshev'")
+    trials = DatasetView(study, "digits").complete.query("method == 'chebyshev'")
     levels = defaultdict(list)
     for _, cell in trials.groupby("bits"):
         for row in cell.itertuples():

@@ -44,7 +44,7 @@ def test_what_decides_the_score_stands_out_and_what_does_not_does_not(one_cell):
     rates = 10 ** rng.uniform(-3.3, -2, 60)
     trials = pd.DataFrame(
         {
-            "filter": "gcn", "bits": 16, "knn_size": rng.integers(4, 25, 60), "ae_width": rng.choice([128, 256], 60),
+            "method": "gcn", "bits": 16, "knn_size": rng.integers(4, 25, 60), "ae_width": rng.choice([128, 256], 60),
             "alpha": rng.uniform(0.5, 4, 60), "learning_rate": rates, "shortfall": -abs(rates - 0.002),
         }
     )  # fmt: skip

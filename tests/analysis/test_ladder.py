@@ -40,7 +40,7 @@ def exactly(tmp_path, levels=None, ending=None, **changes):
 
 def rows_of(study, dataset="vectors"):
     rows = csv.DictReader(io.StringIO(to_csv(ladder_table(DatasetResults(study, dataset)))))
-    return {(row["filter"], int(row["bits"])): row for row in rows}
+    return {(row["method"], int(row["bits"])): row for row in rows}
 
 
 def notes_of(study, dataset="vectors"):
@@ -63,7 +63,7 @@ def test_the_table_has_means_over_replicates(run_directory):
     replicates = study.records[(study.records["dataset"] == "digits") & (study.records["kind"] == "replicate")]
     rows = rows_of(study, "digits")
     assert len(rows) == 12
-    for (name, bits), own in replicates.groupby(["filter", "bits"]):
+    for (name, bits), own in replicates.groupby(["method", "bits"]):
         row = rows[name, bits]
         assert float(row["real_valued"]) == pytest.approx(own["map_real_valued"].mean())
         assert float(row["signs"]) == pytest.approx(own["map"].mean())
@@ -113,7 +113,7 @@ def test_where_real_values_are_above_the_cosine(tmp_path, levels, says):
 def test_a_replicate_without_real_values_leaves_its_cell_without_a_mean(tmp_path):
     """A mean over the other replicates would be set against signs of all of them."""
     study = exactly(tmp_path)
-    gcn = (study.records["filter"] == "gcn") & (study.records["bits"] == 16) & (study.records["kind"] == "replicate")
+    gcn = (study.records["method"] == "gcn") & (study.records["bits"] == 16) & (study.records["kind"] == "replicate")
     study.records.loc[gcn & (study.records["index"] == 1), "map_real_valued"] = np.nan
     row = rows_of(study)["gcn", 16]
     assert row["real_valued"] == row["encoder"] == row["binarisation"] == MISSING

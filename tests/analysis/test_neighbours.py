@@ -107,6 +107,6 @@ def test_data_that_cannot_be_found_are_said_to_be_missing(trained, tmp_path):
 def test_a_cell_without_a_model_is_passed_over_for_the_next_best(trained):
     """The best cell by validation has no model; the other one, which has, is shown."""
     study = load_study(trained[0])
-    better = study.records.query("kind == 'search'").assign(filter="none", map=0.99, state="complete")
+    better = study.records.query("kind == 'search'").assign(method="none", map=0.99, state="complete")
     study = type(study)(study.run, study.spec, pd.concat([study.records, better], ignore_index=True))
     assert "GCN, 16 bits" in nearest_neighbours(DatasetView(study, "digits")).title

@@ -28,13 +28,13 @@ def test_everything_is_found(small):
     assert study.evaluation("replicate", cell, 0)["average_precision"].shape == (60,)
     assert study.evaluation("replicate", cell, 99) is None
     assert set(study.curve_rows("search", cell)["index"]) == {0, 1, 2, 3}
-    assert [(one.filter, one.bits) for one in study.cells("vectors")][:2] == [("gcn", 16), ("float_cosine", 16)]
+    assert [(one.method, one.bits) for one in study.cells("vectors")][:2] == [("gcn", 16), ("float_cosine", 16)]
 
 
 def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(small):
     cell = Cell("vectors", "gcn", 16)
     records = pd.read_csv(small / "records.csv")
-    search = (records["kind"] == "search") & (records["filter"] == "gcn")
+    search = (records["kind"] == "search") & (records["method"] == "gcn")
     records.loc[search, "map"] = [0.5, 0.7, 0.7, 0.9]
     records.loc[search, "state"] = ["complete", "complete", "complete", "pruned"]
     records.sample(frac=1, random_state=0).to_csv(small / "records.csv", index=False)
@@ -50,7 +50,7 @@ def test_text_stays_text(tmp_path):
     assert set(study.records["dataset"]) == {"null", "2024"}
     assert study.winner(Cell("2024", "none", 16)) is not None
     assert set(study.records["commit"]) == {"0" * 40}
-    assert set(study.curves["filter"]) == {"none"}
+    assert set(study.curves["method"]) == {"none"}
 
 
 @pytest.mark.parametrize(

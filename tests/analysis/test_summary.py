@@ -13,7 +13,7 @@ from analysis.summary import METRICS, summarise
 
 def row(study, method, bits, dataset="digits"):
     table = summarise(study)
-    found = table[(table["dataset"] == dataset) & (table["filter"] == method) & (table["bits"] == bits)]
+    found = table[(table["dataset"] == dataset) & (table["method"] == method) & (table["bits"] == bits)]
     assert len(found) == 1
     return found.iloc[0]
 
@@ -22,7 +22,7 @@ def test_means_deviations_and_counts(run_directory):
     study = load_study(run_directory)
     records = study.records
     for method, bits, kind in (("spline", 32, "replicate"), ("itq", 16, "baseline")):
-        own = records[(records["dataset"] == "digits") & (records["filter"] == method) & (records["bits"] == bits)]
+        own = records[(records["dataset"] == "digits") & (records["method"] == method) & (records["bits"] == bits)]
         runs, found = own[own["kind"] == kind], row(study, method, bits)
         for metric in METRICS:
             values = runs[metric].tolist()
@@ -50,7 +50,7 @@ def test_what_is_missing_and_why(tmp_path):
 def test_a_search_under_way_and_replicates_that_fail(tmp_path):
     def ending(task):
         if task.kind == "search":
-            return "complete" if task.cell.filter == "gcn" else ("failed" if task.index == 0 else None)
+            return "complete" if task.cell.method == "gcn" else ("failed" if task.index == 0 else None)
         return "diverged" if task.kind == "replicate" else "complete"
 
     spec = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16, 128], trials=2, replicates=2)

@@ -40,7 +40,7 @@ def results(study):
 def rows_of(table):
     """The table as its CSV file has it, by (filter, bits) or by filter."""
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
-    return {(row["filter"], row["bits"]) if "bits" in row else row["filter"]: row for row in rows}
+    return {(row["method"], row["bits"]) if "bits" in row else row["method"]: row for row in rows}
 
 
 def test_the_main_table_is_the_mean_and_deviation_of_the_records(study, results):
@@ -58,8 +58,8 @@ def test_the_main_table_is_the_mean_and_deviation_of_the_records(study, results)
         "itq",
     ]
     own = (study.records["dataset"] == "digits") & (study.records["kind"] != "search")
-    records = study.records[own & (study.records["filter"] != "float_diffusion")]  # a level, and no rival
-    for (method, bits), own in records.groupby(["filter", "bits"]):
+    records = study.records[own & (study.records["method"] != "float_diffusion")]  # a level, and no rival
+    for (method, bits), own in records.groupby(["method", "bits"]):
         values = own["map"].tolist()
         expected = f"{statistics.mean(values):.3f}"
         expected += f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
@@ -120,12 +120,12 @@ def test_the_papers_tables_are_whole():
 def test_chosen_hyperparameters_are_the_winners(study, results):
     rows = rows_of(hyperparameter_table(results))
     for cell in results.filter_cells:
-        row, winner = rows[cell.filter, str(cell.bits)], study.winner(cell)
+        row, winner = rows[cell.method, str(cell.bits)], study.winner(cell)
         assert float(row["learning_rate"]) == winner["learning_rate"]
         assert float(row["ae_width"]) == winner["ae_width"]
         assert int(row["trial"]) == winner["index"]
-        assert (row["knn_size"] == MISSING) == (cell.filter == "none")
-        assert (row["filter_order"] == MISSING) == (cell.filter in ("none", "gcn"))
+        assert (row["knn_size"] == MISSING) == (cell.method == "none")
+        assert (row["filter_order"] == MISSING) == (cell.method in ("none", "gcn"))
         assert ("ae_width" in row["on_the_edge"]) == (winner["ae_width"] in (128, 512))
 
 
@@ -166,7 +166,7 @@ def test_too_few_replicates_are_said_instead_of_a_p_value(tmp_path):
 MINUS = "\N{MINUS SIGN}"
 
 AWKWARD = Table(
-    "awkward", "50% & more_of #1", [Column("filter", "A|b", "left"), Column("x", "$x^2$")],
+    "awkward", "50% & more_of #1", [Column("method", "A|b", "left"), Column("x", "$x^2$")],
     [
         [Entry("<b>~{tag}\\</b>", "raw,\"q\""), Entry(f"0.5 ± 0.1 – {MINUS}1 × τ", mark="best")],
         [Entry("ünïcode 漢字"), Entry("1 | 2", mark="tied")],
@@ -206,7 +206,7 @@ def test_html_holds_the_text_as_it_is():
 
 def test_csv_holds_the_raw_values():
     rows = list(csv.reader(io.StringIO(to_csv(AWKWARD))))
-    assert rows == [["filter", "x"], ['raw,"q"', f"0.5 ± 0.1 – {MINUS}1 × τ"], ["ünïcode 漢字", "1 | 2"]]
+    assert rows == [["method", "x"], ['raw,"q"', f"0.5 ± 0.1 – {MINUS}1 × τ"], ["ünïcode 漢字", "1 | 2"]]
 
 
 def test_markdown_has_as_many_cells_as_columns():
@@ -216,7 +216,7 @@ def test_markdown_has_as_many_cells_as_columns():
 
 
 def test_latex_of_a_long_table_is_split_evenly():
-    long = Table("long", "Long", [Column("filter", "F")], [[Entry(str(i))] for i in range(61)])
+    long = Table("long", "Long", [Column("method", "F")], [[Entry(str(i))] for i in range(61)])
     parts = to_latex(long).split(r"\end{table}")[:-1]
     assert [part.count(r"\\") - 1 for part in parts] == [20, 20, 21]
 
@@ -249,7 +249,7 @@ def test_studies_with_gaps_have_every_table(name, tmp_path):
         shown = (study.run.tables / f"{dataset}.csv").read_text(encoding="utf-8")
         assert "nan" not in shown.lower() and "none ±" not in shown
         header = shown.splitlines()[0].split(",")
-        assert header == ["filter", *map(str, sorted(study.spec.bits))]
+        assert header == ["method", *map(str, sorted(study.spec.bits))]
         assert sum(map(len, html_tables(study, dataset).values())) == 11
         console = Console(width=200, file=io.StringIO())
         console.print(terminal_table(study, dataset))

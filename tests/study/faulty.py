@@ -19,7 +19,7 @@ class FaultyTrainable(HasherTrainable):
 
     def advance(self) -> Step:
         task = self._job.task
-        if task.kind == "search" and task.cell.filter == "none":
+        if task.kind == "search" and task.cell.method == "none":
             if task.index == 0:
                 raise ZeroDivisionError("made to fail")
             if task.index == 1:

@@ -112,7 +112,7 @@ def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_d
     assert best is not None and best.score == 0.5 and winner(spec, ledger.finished, second) is None
     export(ledger, run_directory)
     study = load_study(run_directory.path)
-    rows = summarise(study).set_index(["filter", "bits"])
+    rows = summarise(study).set_index(["method", "bits"])
     counts = ["planned", "complete", "pruned", "timeout", "diverged", "failed", "not_run"]
     assert list(rows.loc[("none", 8), counts]) == [4, 1, 1, 2, 0, 0, 0]
     assert rows.loc[("gcn", 8), "missing"] == "no trial complete (4 over the time limit)"

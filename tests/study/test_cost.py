@@ -65,7 +65,7 @@ def test_records_of_a_study_like_it_are_scaled_to_the_epochs(
     spec = tiny.model_copy(update={"name": "next", "epochs": 12})
     (only,) = recorded_times(spec, data, finished.run.path.parent, threads=1)
     assert only.name == str(finished.run.path)
-    means = pd.read_csv(finished.run.records).groupby(["kind", "filter"]).seconds.mean()
+    means = pd.read_csv(finished.run.records).groupby(["kind", "method"]).seconds.mean()
     for (kind, name), seconds in means.items():
         times = 1 if kind == "baseline" else 12 / 4
         assert only.times.of_its_own(Task(kind, Cell("blobs", name, 8), 0)) == pytest.approx(seconds * times)

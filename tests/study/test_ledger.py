@@ -107,7 +107,7 @@ def test_a_configuration_enqueued_by_a_dead_driver_does_not_reach_another_trial(
     study = optuna.load_study(study_name="tiny/blobs/none/8", storage=open_storage(journal))
     study.enqueue_trial({"learning_rate": 0.02})  # and no word of the driver ever again
     ledger = Ledger(spec, open_storage(journal))
-    jobs = [job for job in run_searches(ledger, Plan(spec, ledger.finished), 12) if job.task.cell.filter == "none"]
+    jobs = [job for job in run_searches(ledger, Plan(spec, ledger.finished), 12) if job.task.cell.method == "none"]
     assert [job.config.learning_rate == 0.02 for job in jobs if job.config] == [True, False, False, False]
 
 

@@ -24,7 +24,7 @@ def simulate(spec: StudySpec, finished: dict[Task, Finished], slots: int, states
             if task.kind == "replicate":
                 assert winner(spec, finished, task.cell) is not None
                 assert sum(t.kind == "search" and t.cell == task.cell for t in finished) == spec.trials_of(
-                    task.cell.filter
+                    task.cell.method
                 )
             running.append(task)
             started.append(task)
@@ -111,9 +111,9 @@ def test_of_equals_the_slowest_starts_first_and_the_last_replicates_are_short(ti
     plan, started = Plan(tiny, finished), []
     while (task := plan.next_task()) is not None:
         started.append(task)
-        finished[task] = Finished("complete", 0.5, 1, seconds=seconds.get(task.cell.filter, 0.1))
+        finished[task] = Finished("complete", 0.5, 1, seconds=seconds.get(task.cell.method, 0.1))
         plan.ended(task)
-    second = [task.cell.filter for task in started if task.kind == "search" and task.index == 1]
+    second = [task.cell.method for task in started if task.kind == "search" and task.index == 1]
     assert second == ["gcn", "chebyshev", "none"]
-    replicates = [task.cell.filter for task in started if task.kind == "replicate"]
+    replicates = [task.cell.method for task in started if task.kind == "replicate"]
     assert replicates == ["gcn"] * 2 + ["chebyshev"] * 2 + ["none"] * 2

@@ -34,11 +34,11 @@ TIMES = ["started", "seconds", "device_seconds", "optuna_trial"]
 
 
 def identities(records: pd.DataFrame) -> Counter[tuple[object, ...]]:
-    return Counter(records[["dataset", "filter", "bits", "kind", "index"]].itertuples(index=False, name=None))
+    return Counter(records[["dataset", "method", "bits", "kind", "index"]].itertuples(index=False, name=None))
 
 
 def planned(spec: StudySpec) -> Counter[tuple[object, ...]]:
-    return Counter((t.cell.dataset, t.cell.filter, t.cell.bits, t.kind, t.index) for t in all_tasks(spec))
+    return Counter((t.cell.dataset, t.cell.method, t.cell.bits, t.kind, t.index) for t in all_tasks(spec))
 
 
 def stored_states(run: StudyFolder) -> Counter[TrialState]:
@@ -58,7 +58,7 @@ def test_rows_hold_what_a_reader_needs(finished: StudyResult) -> None:
     records = pd.read_csv(finished.run.records)
     tests = records[records.scored_on == "test"]
     assert set(tests.kind) == {"replicate", "baseline"}
-    assert tests[~tests["filter"].isin(["float_cosine", "float_diffusion"])].map_released.notna().all()
+    assert tests[~tests["method"].isin(["float_cosine", "float_diffusion"])].map_released.notna().all()
     assert records[records.kind == "search"].map_released.isna().all()
     for column in ("seed", "seconds", "device_seconds", "started", "host", "versions", "commit", "data_fingerprint"):
         assert records[column].notna().all(), column
@@ -70,31 +70,31 @@ def test_rows_hold_what_a_reader_needs(finished: StudyResult) -> None:
 
 def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
     records, curves = pd.read_csv(finished.run.records), pd.read_csv(finished.run.curves)
-    keys = ["filter", "kind", "index"]
+    keys = ["method", "kind", "index"]
     lengths = curves.groupby(keys).epoch.agg(["count", "max"])
     for row in records[records.kind != "baseline"].itertuples():
-        assert tuple(lengths.loc[(row.filter, row.kind, row.index)]) == (row.epochs, row.epochs)
+        assert tuple(lengths.loc[(row.method, row.kind, row.index)]) == (row.epochs, row.epochs)
     search = curves[curves.kind == "search"]
     best = search.groupby(keys)["map"].max()
     for row in records[records.kind == "search"].itertuples():
-        assert best.loc[(row.filter, row.kind, row.index)] == pytest.approx(row.map, rel=1e-5)
+        assert best.loc[(row.method, row.kind, row.index)] == pytest.approx(row.map, rel=1e-5)
 
 
 def test_each_cell_leaves_the_first_seeds_model_and_every_evaluation(finished: StudyResult, tiny: StudySpec) -> None:
     records = pd.read_csv(finished.run.records)
     for name in tiny.filters:
         saved = load_hasher(finished.run.model(Cell("blobs", name, 8)))
-        row = records.query("filter == @name and kind == 'replicate' and `index` == 0").iloc[0]
+        row = records.query("method == @name and kind == 'replicate' and `index` == 0").iloc[0]
         assert saved.about["seed"] == row.seed and saved.about["map"] == row["map"]
     for row in records[records.kind == "replicate"].itertuples():
-        path = finished.run.evaluation(Task("replicate", Cell("blobs", row.filter, 8), row.index))
+        path = finished.run.evaluation(Task("replicate", Cell("blobs", row.method, 8), row.index))
         with np.load(path, allow_pickle=False) as arrays:
             assert arrays["average_precision"].mean() == pytest.approx(row.map, abs=1e-12)
 
 
 def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> None:
     records = pd.read_csv(finished.run.records)
-    for name, rows in records.groupby("filter"):
+    for name, rows in records.groupby("method"):
         search = rows[(rows.kind == "search") & (rows.state == "complete")]
         if len(search):
             best = search.loc[search["map"].idxmax()]
@@ -117,12 +117,12 @@ def test_faults_are_recorded_or_retried_and_the_study_completes(
     result = run_tiny(tiny, tmp_path, FaultyTrainable)
     records = result.records
     assert identities(records) == planned(tiny)
-    faulty = records[(records["filter"] == "none") & (records.kind == "search")].set_index("index")
+    faulty = records[(records["method"] == "none") & (records.kind == "search")].set_index("index")
     assert list(faulty.state.loc[[0, 1, 3]]) == ["failed", "diverged", "failed"]
     assert faulty.state.loc[2] in ("complete", "pruned") and (tmp_path / "killed-once").exists()
     assert faulty.error.loc[0] == "ZeroDivisionError: made to fail"
     assert "loss is nan" in faulty.error.loc[1] and "worker was lost" in faulty.error.loc[3]
-    others = records[(records["filter"] != "none") & (records.kind == "search")]
+    others = records[(records["method"] != "none") & (records.kind == "search")]
     assert set(others.state) <= {"complete", "pruned"}
     assert TrialState.RUNNING not in stored_states(result.run)
 

@@ -54,7 +54,7 @@ def test_a_finished_study_is_shown_and_not_touched(
     assert command.main(["--status", *named]) == 0
     printed = capsys.readouterr().out
     assert "25 of 25 runs done" in printed and "No driver is running it; the last recorded run ended" in printed
-    best = finished.records.query("kind == 'search' and state == 'complete' and filter == 'gcn'")["map"].max()
+    best = finished.records.query("kind == 'search' and state == 'complete' and method == 'gcn'")["map"].max()
     assert f"{best:.3f}" in printed
     assert contents(run.path) == before
 
