@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
-from hasher.hagcn.config import SMALLEST_ORDERS
+from hasher.methods.hagcn.config import SMALLEST_ORDERS
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 

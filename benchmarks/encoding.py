@@ -23,7 +23,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from hasher.encoding import CHUNK, encode_packed
-from hasher.hagcn.model import Encoder
+from hasher.methods.hagcn.model import Encoder
 
 DIMENSIONS, BITS, WIDTHS = 768, 64, (256, 512)
 #: The least speed, in that of the bare products.

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HasherConfig
 from hasher.training.loop import Trainer
 
 BATCH, DIMENSIONS, CLASSES = 256, 64, 10

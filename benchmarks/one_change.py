@@ -23,13 +23,13 @@ from analysis.tables.formats import to_markdown
 from analysis.tables.table import Column, Entry, Table, with_spread
 from hasher.baselines import evaluate_baseline
 from hasher.errors import UserError
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HasherConfig
 from hasher.scoring import encode_split, score_codes
 from hasher.training.loop import Trainer
 from study.plan.tasks import Cell
 from study.work.data import StudyData, load_data
 
-#: The balance that the squared error had as a part of itself (see `hasher.hagcn.losses.squared_error`).
+#: The balance that the squared error had as a part of itself (see `hasher.methods.hagcn.losses.squared_error`).
 OWN_BALANCE = 2.0
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HasherConfig
 from study.command import DEFAULT_SPACE
 from study.drive.runner import run_study
 from study.options import RunOptions

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from hasher.data import load_dataset
 from hasher.graph import Graph, knn_graph, normalised_adjacency
-from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
 from hasher.training.batches import neighbourhood_order
 from hasher.training.loop import Trainer
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hasher.data.embedding_set import LONGEST
+from hasher.encoders import Encoder
 from hasher.errors import UserError
-from hasher.hagcn.model import Encoder
 
 #: Items encoded at a time; bounds memory at CHUNK × (d + w + b) floats whatever the number of items. Larger chunks fall
 #: out of the cache and are slower.
@@ -26,7 +26,7 @@ def encode(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.bool_]:
     longer than `LONGEST`.
     """
     _check_width(encoder, features)
-    codes = np.empty((len(features), encoder.to_bits.out_features), dtype=bool)
+    codes = np.empty((len(features), encoder.bits), dtype=bool)
     for rows, chunk in _chunks(encoder, features):
         codes[rows] = (chunk > 0).cpu().numpy()
     return codes
@@ -38,7 +38,7 @@ def real_values(encoder: Encoder, features: NDArray[Any]) -> NDArray[np.float32]
     Raises `UserError` as `encode` does.
     """
     _check_width(encoder, features)
-    values = np.empty((len(features), encoder.to_bits.out_features), dtype=np.float32)
+    values = np.empty((len(features), encoder.bits), dtype=np.float32)
     for rows, chunk in _chunks(encoder, features):
         values[rows] = chunk.cpu().numpy()
     return values
@@ -52,7 +52,7 @@ def encode_packed(
     `progress` is called with the number of items of each chunk that is done.
     """
     _check_width(encoder, features)
-    packed = np.empty((len(features), -(-encoder.to_bits.out_features // 8)), dtype=np.uint8)
+    packed = np.empty((len(features), -(-encoder.bits // 8)), dtype=np.uint8)
     for rows, chunk in _chunks(encoder, features):
         packed[rows] = np.packbits((chunk > 0).cpu().numpy(), axis=1)
         progress(len(chunk))
@@ -60,7 +60,7 @@ def encode_packed(
 
 
 def _check_width(encoder: Encoder, features: NDArray[Any]) -> None:
-    width = encoder.mean.shape[0]
+    width = encoder.width
     if features.ndim != 2 or features.shape[1] != width:
         raise UserError(f"features: shape {features.shape} does not fit this hasher, expected (n, {width})")
 

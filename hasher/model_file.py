@@ -14,33 +14,39 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from hasher.contract import Method, MethodConfig, Model
 from hasher.data import KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.hagcn.config import HasherConfig
-from hasher.hagcn.model import HAGCN
-from hasher.older_versions import made_by_0_1
+from hasher.methods.registry import methods
+from hasher.older_versions import made_before
 
-FORMAT = "hagcn-hasher-2"
-FORMAT_OF_0_1 = "hagcn-hasher-1"
+FORMAT = "hagcn-hasher-3"
+#: What earlier versions wrote.
+FORMATS_BEFORE = {"hagcn-hasher-1": "0.1", "hagcn-hasher-2": "0.2"}
 
 
 @dataclass(frozen=True)
 class SavedHasher:
-    """A trained model and what is known of its origin (data set, seed, scores, …: values that JSON can hold)."""
+    """A trained model of a method, with its configuration and what is known of its origin (data set, seed, scores, …:
+    values that JSON can hold)."""
 
-    model: HAGCN
+    method: Method
+    config: MethodConfig
+    model: Model
     about: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def config(self) -> HasherConfig:
-        return self.model.config
 
     @property
     def width(self) -> int:
         """Width of the embeddings it takes (d)."""
-        return int(self.model.encoder.mean.shape[0])
+        return self.model.encoder.width
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method and its configuration, as values that JSON can hold."""
+        own = self.config.model_dump(exclude=set(self.method.given))
+        return {"method": self.method.name, **own}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -68,6 +74,7 @@ def to_bytes(hasher: SavedHasher) -> bytes:
     """The file's content."""
     metadata = {
         "format": FORMAT,
+        "method": hasher.method.name,
         "config": hasher.config.model_dump_json(),
         "about": json.dumps(hasher.about, sort_keys=True),
     }
@@ -90,17 +97,27 @@ def load_hasher(path: str | Path) -> SavedHasher:
         raise UserError(f"{path}: no such model file") from None
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
-    if metadata.get("format") == FORMAT_OF_0_1:
-        raise made_by_0_1(path, "a hasher", "train it again")
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path}: not a hasher (format {metadata.get('format')!r}, expected {FORMAT!r})")
-    config = HasherConfig.parse(_json_object(metadata, "config", path), str(path))
+    written = metadata.get("format")
+    if written in FORMATS_BEFORE:
+        raise made_before(path, "a hasher", FORMATS_BEFORE[written], "train it again")
+    if written != FORMAT:
+        raise UserError(f"{path}: not a hasher (format {written!r}, expected {FORMAT!r})")
+    method = _method(metadata, path)
+    config = method.parse(_json_object(metadata, "config", path), str(path))
     about = _json_object(metadata, "about", path)
-    _check_weights(config, tensors, path)
+    _check_weights(method, config, tensors, path)
     with torch.random.fork_rng(devices=[]):
-        model = HAGCN(config, tensors["encoder.mean"])
+        model = method.model(config, len(tensors["encoder.mean"]))
     model.load_state_dict(tensors)
-    return SavedHasher(model.eval(), about)
+    return SavedHasher(method, config, model.eval(), about)
+
+
+def _method(metadata: dict[str, str], path: str | Path) -> Method:
+    name = metadata.get("method", "")
+    known = methods()
+    if name not in known:
+        raise UserError(f"{path}: of the method {name!r}, which is not installed here ({', '.join(known)})")
+    return known[name]
 
 
 def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[str, Any]:
@@ -113,14 +130,14 @@ def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[s
     return value
 
 
-def _check_weights(config: HasherConfig, tensors: dict[str, Tensor], path: str | Path) -> None:
+def _check_weights(method: Method, config: MethodConfig, tensors: dict[str, Tensor], path: str | Path) -> None:
     """Refuse weights of other names, shapes or types than `config` asks for, before memory is given to them."""
     mean = tensors.get("encoder.mean")
     if mean is None or mean.ndim != 1 or len(mean) == 0:
         raise UserError(f"{path}: weights do not fit the configuration (no training mean, 'encoder.mean')")
     try:
         with torch.device("meta"):
-            expected = HAGCN(config, torch.empty(len(mean))).state_dict()
+            expected = method.model(config, len(mean)).state_dict()
     except (RuntimeError, OverflowError, TypeError, MemoryError):  # sizes beyond what torch can count
         raise UserError(f"{path}: weights do not fit the configuration (its sizes are beyond any memory)") from None
     for name in sorted(expected.keys() | tensors.keys()):

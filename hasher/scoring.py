@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.data import EmbeddingSet, Split
+from hasher.encoders import Encoder
 from hasher.encoding import encode, real_values
-from hasher.hagcn.model import Encoder
 from hasher.retrieval import Retrieval, evaluate, evaluate_cosine, released_map
 
 Codes = NDArray[np.bool_]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hasher.errors import UserError
-from hasher.hagcn.config import FILTER_NAMES
+from hasher.methods.registry import methods, resolve
 from study.options import Resources, RunOptions, TrackingOptions
 from study.plan.origins import Origins
 from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_study
@@ -69,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     study = parser.add_argument_group("what is studied (in place of the file's values)")
     study.add_argument("--name", help="name of the study and its directory (default: the file's, or the data's)")
     study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
-    study.add_argument("--filters", nargs="+", choices=FILTER_NAMES, metavar="FILTER", help=", ".join(FILTER_NAMES))
+    study.add_argument(
+        "--methods", "--filters", nargs="+", type=_method, metavar="METHOD",
+        help=f"methods to search and compare: {', '.join(methods())}",
+    )  # fmt: skip
     study.add_argument("--bits", nargs="+", type=int, metavar="N", help="code lengths")
     study.add_argument("--trials", type=int, metavar="N", help="sampled configurations a cell")
     study.add_argument("--replicates", type=int, metavar="N", help="fresh seeds a cell's winner is tested with")
@@ -110,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _method(written: str) -> str:
+    try:
+        return resolve(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _seconds(text: str) -> float:
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     try:
@@ -122,7 +132,7 @@ def _seconds(text: str) -> float:
 
 
 def _overrides(given: argparse.Namespace) -> dict[str, Any]:
-    keys = {"name": "name", "dataset": "datasets", "filters": "filters", "bits": "bits", "trials": "trials",
+    keys = {"name": "name", "dataset": "datasets", "methods": "methods", "bits": "bits", "trials": "trials",
             "replicates": "replicates", "epochs": "epochs", "seed": "seed",
             "trial_time_limit": "trial_time_limit"}  # fmt: skip
     return {key: getattr(given, flag) for flag, key in keys.items() if getattr(given, flag) is not None}

@@ -67,12 +67,12 @@ def _facts(what: str, data_dir: Path) -> Facts:
 
 def _of_hasher(path: Path) -> Facts:
     hasher = load_hasher(path)
-    parameters = sum(tensor.numel() for tensor in hasher.model.encoder.parameters())
+    parameters = sum(tensor.numel() for tensor in hasher.model.encoder.state_dict().values())
     return {
         "kind": "hasher", "file": str(path), "size": _size(path), "takes": f"vectors of width {hasher.width}",
-        "gives": f"codes of {hasher.config.bits} bits", "encoder's parameters": parameters,
+        "gives": f"codes of {hasher.config.bits} bits", "encoder's numbers": parameters,
         "fingerprint": hasher.fingerprint,
-        **_nested("", hasher.config.model_dump()), **_nested("origin: ", hasher.about),
+        **_nested("", hasher.settings), **_nested("origin: ", hasher.about),
     }  # fmt: skip
 
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
+from hasher.contract import Training, epochs_left
 from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.registry import find_method, methods, resolve
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.retrieval import Retrieval
+from hasher.retrieval.metrics import METRICS, scores_of
 from hasher.scoring import encode_split, score_codes
-from hasher.training.loop import Trainer, resolve_device
+from hasher.training.loop import resolve_device
 
 
 def add_parser(subparsers: Any, name: str) -> None:
     """Declare the subcommand: an option for every hyperparameter, `--ae-width` for `ae_width`."""
     parser = subparsers.add_parser(name, help="train one hasher, test it and save it")
     parser.add_argument("dataset", metavar="DATASET", help="built-in name, .npz file or folder of .npy files")
-    for field, info in HasherConfig.model_fields.items():
+    parser.add_argument(
+        "--method", "--filter", type=_method, default="chebyshev", metavar="METHOD",
+        help=f"{', '.join(methods())} (default chebyshev)",
+    )  # fmt: skip
+    for field, info in _hyperparameters().items():
         parser.add_argument(
             f"--{field.replace('_', '-')}", dest=f"config_{field}", type=_type_of(info.annotation), metavar="VALUE",
-            choices=FILTER_NAMES if field == "filter" else None,
-            help=f"{info.description or ', '.join(FILTER_NAMES)} (default {info.default})",
+            help=f"{info.description or field} (default {info.default})",
         )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="initial weights and order of the mini-batches (default 0)")
     parser.add_argument("--split-seed", type=int, default=0, help="which items are queries (default 0)")
@@ -38,49 +42,73 @@ def add_parser(subparsers: Any, name: str) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
     parser.add_argument("--csv", type=Path, default=Path("train.csv"), help="file a row is appended to")
-    parser.add_argument("--model", type=Path, help="where the model goes (default: DATASET-FILTER-BITS.safetensors)")
+    parser.add_argument("--model", type=Path, help="where the model goes (default: DATASET-METHOD-BITS.safetensors)")
 
 
 def run(given: argparse.Namespace) -> int:
     """Train, test, append the row and save the model; returns 1 where the training diverged."""
     values = {key.removeprefix("config_"): value for key, value in vars(given).items() if key.startswith("config_")}
-    config = HasherConfig.parse({key: value for key, value in values.items() if value is not None}, "command line")
+    method = find_method(given.method)
+    config: Any = method.parse({key: value for key, value in values.items() if value is not None}, "command line")
     dataset = load_dataset(given.dataset, given.data_dir)
     limits = {name: getattr(given, name) for name in ("test_queries", "validation_queries", "max_database")}
     splits = make_splits(dataset, SplitConfig.parse({"seed": given.split_seed, **limits}, "command line"))
     check_leaks(dataset, splits.final)
-    trainer = Trainer(config, dataset.features[splits.search.train], given.seed, resolve_device(given.device))
-    row: dict[str, Any] = {"dataset": dataset.name, "seed": given.seed, **config.model_dump(), "state": "complete"}
-    for result in trainer.run():
-        score = _evaluate(trainer, dataset, splits.search, given.k).map
-        print(
-            f"epoch {result.epoch:4d}/{config.trained_epochs}  loss {result.loss:9.5f}  validation mAP {score:.4f}",
-            flush=True,
-        )
-        row |= {**asdict(result), "validation_map": score}
+    features = dataset.features[splits.search.train]
+    problem = method.impossible(config.bits, *features.shape)
+    if problem is not None:
+        raise UserError(f"--bits {config.bits}: {problem}")
+    training = method.start(config, features, given.seed, resolve_device(given.device))
+    own = config.model_dump(exclude=set(method.given))
+    row: dict[str, Any] = {
+        "dataset": dataset.name,
+        "method": method.name,
+        "seed": given.seed,
+        **own,
+        "state": "complete",
+    }
+    for result in epochs_left(training):
+        score = _evaluate(training, dataset, splits.search, given.k).map
+        loss = result.losses["loss"]
+        print(f"epoch {result.epoch:4d}/{training.epochs}  loss {loss:9.5f}  validation mAP {score:.4f}", flush=True)
+        row |= {**result.as_row(), "validation_map": score}
         if result.diverged:
             row["state"] = "diverged"
             _append(given.csv, row)
-            print(f"diverged: the loss is {result.loss} after epoch {result.epoch}; try a smaller --learning-rate")
+            print(f"diverged: the loss is {loss} after epoch {result.epoch}; try a smaller --learning-rate")
             return 1
-    found = _evaluate(trainer, dataset, splits.final, given.k)
-    row |= {"map": found.map, "map_at_k": found.map_at_k, "precision_at_radius_2": found.precision_at_radius_2}
+    scores = scores_of(_evaluate(training, dataset, splits.final, given.k))
+    row |= scores
     _append(given.csv, row)
-    path = given.model or Path(f"{dataset.name}-{config.filter}-{config.bits}.safetensors")
+    path = given.model or Path(f"{dataset.name}-{method.name}-{config.bits}.safetensors")
     about = {
         "dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": splits.config.model_dump(),
-        "seed": given.seed, "map": found.map, "map_at_k": found.map_at_k,
+        "seed": given.seed, **scores,
     }  # fmt: skip
-    save_hasher(SavedHasher(trainer.trained, about), path)
-    print(
-        f"test: mAP {found.map:.4f}  mAP@{given.k} {found.map_at_k:.4f}  "
-        f"precision within radius 2 {found.precision_at_radius_2:.4f}\nrow in {given.csv}, model in {path}"
-    )
+    save_hasher(SavedHasher(method, config, training.trained, about), path)
+    told = "  ".join(f"{metric.title(given.k)} {scores[name]:.4f}" for name, metric in METRICS.items())
+    print(f"test: {told}\nrow in {given.csv}, model in {path}")
     return 0
 
 
-def _evaluate(trainer: Trainer, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
-    return score_codes(dataset, split, *encode_split(trainer.encoder, dataset, split), k)
+def _method(written: str) -> str:
+    try:
+        return resolve(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _hyperparameters() -> dict[str, Any]:
+    """Fields of all methods' configurations, but those that a method decides itself."""
+    found: dict[str, Any] = {}
+    for method in methods().values():
+        own = {name: info for name, info in method.Config.model_fields.items() if name not in method.given}
+        found = own | found
+    return found
+
+
+def _evaluate(training: Training, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
+    return score_codes(dataset, split, *encode_split(training.encoder, dataset, split), k)
 
 
 def _type_of(annotation: Any) -> Any:

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.units import Units, stratified_order
-from hasher.errors import UserError
-from hasher.hagcn.config import first_error
+from hasher.errors import UserError, first_error
 
 Rows = NDArray[np.int64]
 

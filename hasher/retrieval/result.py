@@ -35,6 +35,7 @@ class Retrieval:
         recall_by_radius: share of the relevant items within each radius, averaged over queries.
         average_precision: `map` by query, (queries,).
         average_precision_at_k: `map_at_k` by query, (queries,).
+        precision_within_2: `precision_at_radius_2` by query, (queries,).
     """
 
     map: float
@@ -50,6 +51,7 @@ class Retrieval:
     recall_by_radius: Floats = field(repr=False)
     average_precision: Floats = field(repr=False)
     average_precision_at_k: Floats = field(repr=False)
+    precision_within_2: Floats = field(repr=False)
 
 
 def standard_cutoffs(size: int) -> NDArray[np.int64]:
@@ -83,10 +85,11 @@ class Cuts:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Metrics of some of the queries: (queries, cuts) by query and cut, (radii,) as sums over the queries."""
+    """Metrics of some of the queries, (queries, cuts) or (queries,); by radius (radii,), as sums over the queries."""
 
     average_precision: Floats
     precision: Floats
+    precision_within_2: Floats
     precision_by_radius: Floats
     recall_by_radius: Floats
 
@@ -96,16 +99,17 @@ class Chunk:
         cutoffs = cuts.all
         average_precision, precision = np.empty((2, len(counts), len(cutoffs)))
         tie_aware(counts, relevant, cutoffs, average_precision, precision)
-        return cls(average_precision, precision, np.empty(0), np.empty(0))
+        return cls(average_precision, precision, np.full(len(counts), np.nan), np.empty(0), np.empty(0))
 
     @classmethod
     def of_histograms(cls, counts: NDArray[np.int64], relevant: NDArray[np.int64], cuts: Cuts) -> "Chunk":
         """The same where the groups are Hamming distances 0 to bits, with what lies within each radius."""
         ranking = cls.of_groups(counts, relevant, cuts)
         within, hits = counts.cumsum(axis=1), relevant.cumsum(axis=1)
-        precision = (hits / np.maximum(within, 1)).sum(axis=0)
+        precision = hits / np.maximum(within, 1)
         recall = (hits / np.maximum(hits[:, -1:], 1)).sum(axis=0)
-        return cls(ranking.average_precision, ranking.precision, precision, recall)
+        within_2 = precision[:, min(2, precision.shape[1] - 1)].copy()
+        return cls(ranking.average_precision, ranking.precision, within_2, precision.sum(axis=0), recall)
 
 
 def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
@@ -117,12 +121,13 @@ def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
     standard = np.searchsorted(cuts.all, cuts.standard)
     at_k = average_precision[:, np.searchsorted(cuts.all, min(cuts.k, cuts.size))].copy()
     whole = average_precision[:, -1].copy()
+    within_2 = np.concatenate([chunk.precision_within_2 for chunk in chunks])
     return Retrieval(
         map=float(whole.mean()),
         map_at_k=float(at_k.mean()),
         k=int(cuts.k),
         bits=bits,
-        precision_at_radius_2=float("nan") if bits is None else float(precision_by_radius[min(2, bits)]),
+        precision_at_radius_2=float(within_2.mean()),
         cutoffs=cuts.standard,
         precision_at_n=precision[standard],
         map_at_cutoffs=average_precision.mean(axis=0)[standard],
@@ -131,4 +136,5 @@ def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
         recall_by_radius=np.sum([chunk.recall_by_radius for chunk in chunks], axis=0) / queries,
         average_precision=whole,
         average_precision_at_k=at_k,
+        precision_within_2=within_2,
     )

@@ -16,9 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hasher.data import Items, Vectors
 from hasher.encoding import encode_packed
-from hasher.errors import UserError
+from hasher.errors import UserError, first_error
 from hasher.files import write_atomically
-from hasher.hagcn.config import first_error
 from hasher.model_file import SavedHasher
 from hasher.retrieval.codes import check_packed, check_padding
 
@@ -46,7 +45,7 @@ class HashedItems:
         bits: length of a code.
         hasher: fingerprint of the hasher that made them; codes of two hashers have nothing to do with each other.
         items: what is known of the items.
-        config: the hasher's configuration.
+        config: the hasher's method and configuration.
         origin: what is known of the hasher's origin.
 
     Raises:
@@ -92,8 +91,7 @@ def hash_items(
         packed = encode_packed(hasher.model.encoder, vectors.features, progress)
     except UserError as error:
         raise UserError(f"{vectors.items.origin}: {error}") from None
-    config = hasher.config
-    return HashedItems(packed, config.bits, hasher.fingerprint, vectors.items, config.model_dump(), hasher.about)
+    return HashedItems(packed, hasher.config.bits, hasher.fingerprint, vectors.items, hasher.settings, hasher.about)
 
 
 def save_codes(codes: HashedItems, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One sampled hyperparameter: its type, its range and the filters it exists for."""
+"""One sampled hyperparameter: its type, its range and the methods it exists for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from typing import Literal
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from hasher.hagcn.config import FilterName
+from study.plan.names import MethodName
 
 Value = bool | int | float | str
 
@@ -16,7 +16,7 @@ Value = bool | int | float | str
 class Dimension(BaseModel):
     """`int` or `float` with `low`, `high` and optionally `log` or `step`; or `categorical` with `choices`.
 
-    `filters` restricts it to the cells of those filters.
+    `methods` restricts it to the cells of those methods.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +27,7 @@ class Dimension(BaseModel):
     log: bool = False
     step: float | None = Field(None, gt=0)
     choices: list[Value] | None = None
-    filters: list[FilterName] | None = Field(None, min_length=1)
+    methods: list[MethodName] | None = Field(None, min_length=1, validation_alias=AliasChoices("methods", "filters"))
 
     @model_validator(mode="after")
     def _check(self) -> Dimension:
@@ -53,8 +53,8 @@ class Dimension(BaseModel):
             raise ValueError("step: not on a log scale")
         return self
 
-    def applies_to(self, filter_name: str) -> bool:
-        return self.filters is None or filter_name in self.filters
+    def applies_to(self, method: str) -> bool:
+        return self.methods is None or method in self.methods
 
     @property
     def distribution(self) -> BaseDistribution:

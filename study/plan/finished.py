@@ -17,7 +17,7 @@ STATES: tuple[State, ...] = ("complete", "pruned", "timeout", "diverged", "faile
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of one run. `score` is its validation `map` (replicates and baselines: test), NaN without one."""
+    """The end of one run. `score` is its part of the study's objective (validation or test), NaN without one."""
 
     state: State
     score: float = math.nan
@@ -31,13 +31,13 @@ FinishedRuns = Mapping[Task, Finished]
 
 
 def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | None:
-    """The cell's complete search trial with the best validation `map`; the earlier of equals; None without one."""
+    """The cell's complete search trial with the best validation score; the earlier of equals; None without one."""
     trials = [finished.get(task) for task in search_tasks(spec, cell)]
     complete = [trial for trial in trials if trial is not None and trial.state == "complete"]
     return max(complete, key=lambda trial: trial.score, default=None)
 
 
 def has_no_winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> bool:
-    """Whether every search trial of a cell has ended and none is complete: there is nothing to replicate."""
+    """Whether every search trial of a cell has ended and none is complete: there is nothing to test."""
     ended = [finished.get(task) for task in search_tasks(spec, cell)]
-    return all(end is not None and end.state != "complete" for end in ended)
+    return bool(ended) and all(end is not None and end.state != "complete" for end in ended)

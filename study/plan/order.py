@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from study.plan.finished import Finished, FinishedRuns, winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Task, baseline_tasks, cells, replicate_tasks, search_tasks
+from study.plan.tasks import Cell, Task, cells, final_tasks, reference_cells, search_tasks, searched_cells
 
 
 @dataclass
 class _CellPlan:
     cell: Cell
     search: list[Task]
-    replicates: list[Task]
+    tests: list[Task]
     started: int  #: search trials started or finished
     left: int  #: search trials not finished, running ones included
     running: int = 0
@@ -25,10 +25,11 @@ class _CellPlan:
 class Plan:
     """Hands out the study's tasks, each once, in an order that keeps every slot busy.
 
-    Replicates come first, so that cells are completed as soon as their search is; then search trials of the cell
-    that has had the fewest, at most `parallel_trials` of a cell at a time; baselines fill what is idle. Of equals the
-    slowest comes first, so that the last runs are short and slots fall idle together. A cell whose search ended
-    without a complete trial has nothing to replicate.
+    Test runs of searched cells come first, so that cells are completed as soon as their search is; then search trials
+    of the cell that has had the fewest, at most `parallel_trials` of a cell at a time; test runs of what is not
+    searched fill what is idle. Of equals the slowest comes first, so that the last runs are short and slots fall idle
+    together.
+    A cell whose search ended without a complete trial has nothing to test.
     """
 
     def __init__(self, spec: StudySpec, finished: FinishedRuns) -> None:
@@ -37,14 +38,15 @@ class Plan:
         for task, ended in finished.items():
             self._times.add(task, ended.seconds)
         self._cells: dict[Cell, _CellPlan] = {}
-        for cell in cells(spec):
+        for cell in searched_cells(spec):
             search = self._todo(search_tasks(spec, cell))
             started = spec.trials_of(cell.method) - len(search)
-            replicates = self._todo(replicate_tasks(spec, cell))
-            self._cells[cell] = _CellPlan(cell, search, replicates, started, len(search))
+            tests = self._todo(final_tasks(spec, cell))
+            self._cells[cell] = _CellPlan(cell, search, tests, started, len(search))
             if not search:
                 self._end_search(self._cells[cell])
-        self._baselines = self._todo(baseline_tasks(spec))
+        others = [cell for cell in [*cells(spec), *reference_cells(spec)] if cell not in self._cells]
+        self._unsearched = self._todo(task for cell in others for task in final_tasks(spec, cell))
 
     def _todo(self, tasks: Iterable[Task]) -> list[Task]:
         """Unfinished tasks, the first one last, to be popped."""
@@ -52,16 +54,16 @@ class Plan:
 
     def next_task(self) -> Task | None:
         """The next task to start; None where all that is left waits for running ones, or nothing is left."""
-        searched = [plan for plan in self._cells.values() if plan.replicates and plan.winner is not None]
+        searched = [plan for plan in self._cells.values() if plan.tests and plan.winner is not None]
         if searched:
-            return max(searched, key=lambda plan: plan.winner.seconds if plan.winner else 0.0).replicates.pop()
+            return max(searched, key=lambda plan: plan.winner.seconds if plan.winner else 0.0).tests.pop()
         ready = [plan for plan in self._cells.values() if plan.search and plan.running < self._spec.parallel_trials]
         if ready:
             chosen = min(ready, key=lambda plan: (plan.started, -(self._times.expected(plan.search[-1]) or 0.0)))
             chosen.started += 1
             chosen.running += 1
             return chosen.search.pop()
-        return self._baselines.pop() if self._baselines else None
+        return self._unsearched.pop() if self._unsearched else None
 
     def ended(self, task: Task) -> None:
         """A task that was handed out is now among the finished."""
@@ -76,16 +78,15 @@ class Plan:
     def _end_search(self, plan: _CellPlan) -> None:
         plan.winner = winner(self._spec, self._finished, plan.cell)
         if plan.winner is None:
-            plan.replicates.clear()
+            plan.tests.clear()
 
     def requeue(self, task: Task) -> None:
         """A task that was handed out came to no end, and is the next of its kind to be handed out again."""
-        if task.kind == "baseline":
-            self._baselines.append(task)
-            return
-        plan = self._cells[task.cell]
-        if task.kind == "replicate":
-            plan.replicates.append(task)
+        plan = self._cells.get(task.cell)
+        if plan is None:
+            self._unsearched.append(task)
+        elif task.kind == "test":
+            plan.tests.append(task)
         else:
             plan.search.append(task)
             plan.started -= 1
@@ -94,4 +95,4 @@ class Plan:
     @property
     def exhausted(self) -> bool:
         """Whether every task has been handed out (or can never be)."""
-        return not self._baselines and not any(plan.search or plan.replicates for plan in self._cells.values())
+        return not self._unsearched and not any(plan.search or plan.tests for plan in self._cells.values())

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from hasher.hagcn.config import FilterName
+from hasher.methods.registry import find_method
 from study.plan.dimensions import Value
-from study.plan.spec import TUNABLE, StudySpec
+from study.plan.spec import StudySpec
 
 Origin = Literal["file", "command line", "default"]
 #: Keys with entries of their own, each of which has an origin.
@@ -29,9 +29,9 @@ class Origins(BaseModel):
     limits: dict[str, str] = Field(
         default_factory=dict, description="the file that limits a data set which the command line names, by data set"
     )
-    hyperparameters: dict[str, Value | dict[FilterName, Value]] = Field(
+    hyperparameters: dict[str, Value | dict[str, Value]] = Field(
         default_factory=dict,
-        description="those that neither file nor command line names, with the default, or the default by filter",
+        description="those that neither file nor command line names, with the default, or the default by method",
     )
 
     def to_yaml(self) -> str:
@@ -51,7 +51,7 @@ class Origins(BaseModel):
             self.file: _grouped(by_origin["file"]),
             "the command line": [*by_origin["command line"], *limited],
             "defaults of a study": by_origin["default"],
-            "defaults of hasher/hagcn/config.py": hyperparameters,
+            "defaults of the methods": hyperparameters,
         }
         return [(source, ", ".join(keys)) for source, keys in found.items() if keys]
 
@@ -68,18 +68,20 @@ def find_origins(
     return Origins(file=file, keys=keys, limits=dict(limits), hyperparameters=default_hyperparameters(spec))
 
 
-def default_hyperparameters(spec: StudySpec) -> dict[str, Value | dict[FilterName, Value]]:
-    """Every hyperparameter that a study neither fixes nor samples with its default; by filter where it is so for some
-    filters only, or the default depends on the filter."""
-    found: dict[str, Value | dict[FilterName, Value]] = {}
-    defaults = {name: spec.configure(name, spec.bits[0], {}).model_dump() for name in spec.filters}
-    for key in TUNABLE:
-        values: dict[FilterName, Value] = {
+def default_hyperparameters(spec: StudySpec) -> dict[str, Value | dict[str, Value]]:
+    """Every hyperparameter of a searched method that a study neither fixes nor samples, with its default; by method
+    where it is so for some methods only, or the default depends on the method."""
+    found: dict[str, Value | dict[str, Value]] = {}
+    having = {name: find_method(name).hyperparameters for name in spec.methods}
+    defaults = {name: spec.configure(name, spec.bits[0], {}).model_dump() for name in spec.methods}
+    for key in spec.hyperparameters:
+        those = [name for name in spec.methods if key in having[name]]
+        values: dict[str, Value] = {
             name: defaults[name][key]
-            for name in spec.filters
-            if key not in spec.fixed_for(name) and key not in spec.space_for(name) and defaults[name][key] is not None
+            for name in those
+            if key not in spec.fixed_for(name) and key not in spec.space_for(name)
         }
-        if len(values) == len(spec.filters) and len(set(values.values())) == 1:
+        if values and len(values) == len(those) and len(set(values.values())) == 1:
             found[key] = next(iter(values.values()))
         elif values:
             found[key] = values
@@ -94,7 +96,7 @@ def _with_value(key: str, values: Mapping[str, Any]) -> str:
     return f"{key} {in_a_line.removesuffix('...' + chr(10)).strip()}"
 
 
-def _hyperparameter(key: str, value: Value | Mapping[FilterName, Value]) -> str:
+def _hyperparameter(key: str, value: Value | Mapping[str, Value]) -> str:
     if isinstance(value, Mapping):
         return f"{key} {' and '.join(f'{one} for {name}' for name, one in value.items())}"
     return f"{key} {value}"

@@ -8,7 +8,7 @@ from study.plan.tasks import Task
 
 
 class RunTimes:
-    """Mean seconds of the runs added so far; of those most alike: of the same data set, kind and filter at best."""
+    """Mean seconds of the runs added so far; of those most alike: of the same data set, kind and method at best."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, ...], float] = defaultdict(float)
@@ -24,7 +24,7 @@ class RunTimes:
         return next((self._mean(group) for group in _alike(task) if group in self._runs), None)
 
     def of_its_own(self, task: Task) -> float | None:
-        """The same from runs of its data set, kind and filter alone."""
+        """The same from runs of its data set, kind and method alone."""
         group = _alike(task)[0]
         return self._mean(group) if group in self._runs else None
 

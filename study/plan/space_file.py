@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from hasher.data.registry import BUILT_IN
-from hasher.errors import UserError
-from hasher.hagcn.config import FILTER_NAMES, first_error
+from hasher.errors import UserError, first_error
+from hasher.filters import FILTERS
 from study.plan.origins import Origins, find_origins
 from study.plan.spec import DatasetSpec, StudySpec
 
@@ -100,7 +100,11 @@ def _mapping(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as datasets, filters and bits")
+        raise UserError(f"{path}: expected a mapping of keys such as datasets, methods and bits")
+    if "filters" in values:  # another name for it
+        if "methods" in values:
+            raise UserError(f"{path}: filters: another name for methods, give one of them")
+        values = {("methods" if key == "filters" else key): value for key, value in values.items()}
     return values
 
 
@@ -145,6 +149,6 @@ def _data(spec: StudySpec) -> str:
 
 def _scope(spec: StudySpec) -> str:
     """``all filters, 16 to 64 bits``."""
-    filters = "all filters" if set(spec.filters) == set(FILTER_NAMES) else ", ".join(spec.filters)
+    filters = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
     fewest, most = min(spec.bits), max(spec.bits)
     return f"{filters}, {fewest} bits" if fewest == most else f"{filters}, {fewest} to {most} bits"

@@ -8,20 +8,30 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from hasher.contract import STUDY_FIELDS, MethodConfig
 from hasher.data import SplitConfig, dataset_name
-from hasher.errors import UserError
-from hasher.hagcn.config import DEFAULT_ORDERS, FilterName, HasherConfig, first_error
+from hasher.errors import UserError, first_error
+from hasher.methods.registry import find_method, methods
+from hasher.retrieval.metrics import METRICS
 from study.plan.dimensions import Dimension, Value
-
-#: What a cell decides, or the study as a whole: never fixed or sampled.
-RESERVED = ("filter", "bits", "epochs", "stop_after")
-TUNABLE = tuple(name for name in HasherConfig.model_fields if name not in RESERVED)
+from study.plan.names import MethodName
 
 #: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
 #: wrote, is not named in its files.
-FORMAT = 2
+FORMAT = 3
+#: The version that wrote each format before.
+FORMATS_BEFORE = {1: "0.1", 2: "0.2"}
 
 
 class _Strict(BaseModel):
@@ -86,13 +96,19 @@ class StudySpec(_Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run directory")
     description: str = ""
     datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
-    filters: list[FilterName] = Field(min_length=1)
+    methods: list[MethodName] = Field(
+        min_length=1, validation_alias=AliasChoices("methods", "filters"), description="that are searched and compared"
+    )
+    baselines: list[MethodName] = Field(
+        ["lsh", "pca_sign", "itq"], description="methods that stand beside them as they are, without a search"
+    )
     bits: list[Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1)
     trials: int | None = Field(None, ge=1, description="sampled configurations a cell; a grid counts itself")
     replicates: int = Field(5, ge=1, description="fresh seeds with which a cell's winner is retrained and tested")
     epochs: int = Field(ge=1, description="most epochs a trial runs")
     seed: int = Field(0, ge=0, lt=2**31)
     split_seed: int = Field(0, ge=0, lt=2**31)
+    objective: str = Field("map", description="the score that trials are searched, pruned and chosen by")
     k: int = Field(200, ge=1, description="cut-off of map_at_k")
     sampler: SamplerSpec = SamplerSpec()
     pruner: PrunerSpec = PrunerSpec()
@@ -104,7 +120,7 @@ class StudySpec(_Strict):
     trial_time_limit: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="seconds of work after which a search trial is stopped"
     )
-    fixed: dict[str, Value | dict[FilterName, Value]] = Field(default_factory=dict)
+    fixed: dict[str, Value | dict[MethodName, Value]] = Field(default_factory=dict)
     space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
     first_trials: list[dict[str, Value]] = Field(
         default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
@@ -117,9 +133,16 @@ class StudySpec(_Strict):
             raise ValueError(f"this version reads format {FORMAT}, not {value}")
         return value
 
+    @field_validator("objective")
+    @classmethod
+    def _check_objective(cls, name: str) -> str:
+        if name not in METRICS:
+            raise ValueError(f"a study can be searched for {', '.join(METRICS)}, not for {name!r}")
+        return name
+
     @model_validator(mode="after")
     def _check(self) -> StudySpec:
-        for key in ("filters", "bits"):
+        for key in ("methods", "baselines", "bits"):
             _refuse_repeats(key, getattr(self, key))
         _refuse_repeats("datasets", [dataset.name for dataset in self.datasets])
         for section in ("fixed", "space"):
@@ -134,8 +157,8 @@ class StudySpec(_Strict):
             raise ValueError("trials: a grid has as many trials as points, use sampler.repeats for more")
         if self.sampler.name != "grid" and self.trials is None:
             raise ValueError("trials: missing (only the grid sampler does without)")
-        for name in self.filters:
-            self._check_filter(name)
+        for name in self.all_methods:
+            self._check_method(name)
         return self
 
     def _check_first(self, where: str, key: str, value: Value) -> None:
@@ -144,67 +167,99 @@ class StudySpec(_Strict):
         if not any(dimension.contains(value) for dimension in self.space[key]):
             raise ValueError(f"{where}: {value!r} is outside the range it is sampled from")
 
-    def _check_filter(self, name: str) -> None:
+    def _check_method(self, name: str) -> None:
         for key, dimensions in self.space.items():
             if len([d for d in dimensions if d.applies_to(name)]) > 1:
                 raise ValueError(f"space.{key}: two ranges for {name}")
         fixed, space = self.fixed_for(name), self.space_for(name)
         for key in fixed.keys() & space.keys():
             raise ValueError(f"{key}: both fixed and sampled for {name}")
-        trial = {"filter": name, "bits": self.bits[0], "epochs": self.epochs, **fixed}
-        _valid("fixed", trial)
+        self._valid("fixed", name, {})
         for key, dimension in space.items():
             if self.sampler.name == "grid" and dimension.grid is None:
                 raise ValueError(f"space.{key}: a grid needs choices, an int range, or a float range with a step")
             for value in dimension.extremes:
-                _valid(f"space.{key}", {**trial, key: value})
+                self._valid(f"space.{key}", name, {key: value})
 
-    def fixed_for(self, filter_name: str) -> dict[str, Value]:
-        """Fixed hyperparameters of a filter's cells; an order only where the filter has one."""
+    def _valid(self, where: str, method: str, sampled: dict[str, Any]) -> None:
+        try:
+            self.configure(method, self.bits[0], sampled)
+        except ValidationError as error:
+            raise ValueError(f"{where}: {first_error(error)}") from None
+
+    @property
+    def all_methods(self) -> list[str]:
+        """The methods that are searched, then the baselines that are not among them."""
+        return [*self.methods, *(name for name in self.baselines if name not in self.methods)]
+
+    @property
+    def hyperparameters(self) -> list[str]:
+        """Of all methods of the study, each once."""
+        return list(dict.fromkeys(key for name in self.all_methods for key in find_method(name).hyperparameters))
+
+    def fixed_for(self, method: str) -> dict[str, Value]:
+        """Fixed hyperparameters of a method's cells: those that it has."""
+        known = find_method(method).hyperparameters
         values: dict[str, Value] = {}
         for key, value in self.fixed.items():
-            chosen = value.get(filter_name) if isinstance(value, dict) else value  # type: ignore[call-overload]
-            if chosen is not None and not (key == "filter_order" and filter_name not in DEFAULT_ORDERS):
+            chosen = value.get(method) if isinstance(value, dict) else value
+            if chosen is not None and key in known:
                 values[key] = chosen
         return values
 
-    def space_for(self, filter_name: str) -> dict[str, Dimension]:
-        """Sampled hyperparameters of a filter's cells."""
-        space = {}
+    def space_for(self, method: str) -> dict[str, Dimension]:
+        """Sampled hyperparameters of a method's cells: those that it has, and that what is fixed leaves a meaning.
+
+        A baseline is not searched.
+        """
+        if method not in self.methods:
+            return {}
+        found, fixed = find_method(method), self.fixed_for(method)
+        space: dict[str, Dimension] = {}
         for key, dimensions in self.space.items():
-            for dimension in dimensions:
-                if dimension.applies_to(filter_name) and not (
-                    key == "filter_order" and filter_name not in DEFAULT_ORDERS
-                ):
-                    space[key] = dimension
+            if key in found.hyperparameters and found.Config.applies(key, {**found.given, **fixed}):
+                own = [dimension for dimension in dimensions if dimension.applies_to(method)]
+                if own:
+                    space[key] = own[0]
         return space
 
-    def grid_for(self, filter_name: str) -> list[dict[str, Value]]:
-        """Every point of the grid of a filter's cells, in a fixed order (one empty point without a space)."""
-        space = self.space_for(filter_name)
+    def is_searched(self, method: str) -> bool:
+        """Whether there is something to choose for a method: a configuration, or the number of epochs."""
+        return method in self.methods and (find_method(method).is_trained or bool(self.space_for(method)))
+
+    def grid_for(self, method: str) -> list[dict[str, Value]]:
+        """Every point of the grid of a method's cells, in a fixed order (one empty point without a space)."""
+        space = self.space_for(method)
         values = [dimension.grid or [] for dimension in space.values()]
         return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
 
-    def first_for(self, filter_name: str, index: int) -> dict[str, Value]:
-        """What the `index`-th trial of a filter's cells is told to try; only what is in the filter's own ranges."""
+    def first_for(self, method: str, index: int) -> dict[str, Value]:
+        """What the `index`-th trial of a method's cells is told to try; only what is in the method's own ranges."""
         first = self.first_trials[index] if index < len(self.first_trials) else {}
-        space = self.space_for(filter_name)
+        space = self.space_for(method)
         return {key: value for key, value in first.items() if key in space and space[key].contains(value)}
 
-    def trials_of(self, filter_name: str) -> int:
-        """Search trials planned in each cell of a filter."""
+    def trials_of(self, method: str) -> int:
+        """Search trials planned in each cell of a method; none where there is nothing to choose."""
+        if not self.is_searched(method):
+            return 0
         if self.trials is not None:
             return self.trials
-        return len(self.grid_for(filter_name)) * self.sampler.repeats
+        return len(self.grid_for(method)) * self.sampler.repeats
 
-    def configure(self, filter_name: str, bits: int, sampled: dict[str, Any]) -> HasherConfig:
-        """The full configuration of one trial."""
-        own = {"filter": filter_name, "bits": bits, "epochs": self.epochs}
-        return HasherConfig.model_validate({**self.fixed_for(filter_name), **sampled, **own})
+    def replicates_of(self, method: str) -> int:
+        """Test runs planned in each cell of a method: one where nothing in it is random."""
+        return self.replicates if find_method(method).has_randomness else 1
+
+    def configure(self, method: str, bits: int, sampled: dict[str, Any]) -> MethodConfig:
+        """The full configuration of one run."""
+        found = find_method(method)
+        own = {"bits": bits, "epochs": self.epochs} if found.is_trained else {"bits": bits}
+        return found.configure({**self.fixed_for(method), **sampled, **own})
 
     def cells(self) -> Iterator[tuple[str, str, int]]:
-        """(data set, filter, bits), in the order of the file."""
-        return itertools.product([dataset.name for dataset in self.datasets], self.filters, self.bits)
+        """(data set, method, bits), in the order of the file, baselines last."""
+        return itertools.product([dataset.name for dataset in self.datasets], self.all_methods, self.bits)
 
     def to_yaml(self) -> str:
         """The frozen form: every key, defaults included."""
@@ -212,10 +267,11 @@ class StudySpec(_Strict):
 
 
 def _check_tunable(where: str, key: str) -> None:
-    if key in RESERVED:
+    if key in STUDY_FIELDS:
         raise ValueError(f"{where}: set by the study's own key, not here")
-    if key not in TUNABLE:
-        close = difflib.get_close_matches(key, TUNABLE, n=1)
+    tunable = {name for method in methods().values() for name in method.hyperparameters}
+    if key not in tunable:
+        close = difflib.get_close_matches(key, tunable, n=1)
         raise ValueError(f"{where}: no such hyperparameter" + (f", {close[0]}?" if close else ""))
 
 
@@ -223,13 +279,6 @@ def _refuse_repeats(key: str, values: list[Any]) -> None:
     for value in values:
         if values.count(value) > 1:
             raise ValueError(f"{key}: {value} is listed twice")
-
-
-def _valid(where: str, values: dict[str, Any]) -> None:
-    try:
-        HasherConfig(**values)
-    except ValidationError as error:
-        raise ValueError(f"{where}: {first_error(error)}") from None
 
 
 def differences(old: StudySpec, new: StudySpec) -> list[str]:

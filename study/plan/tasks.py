@@ -7,17 +7,20 @@ from typing import Literal
 
 import numpy as np
 
-from hasher.baselines import BASELINES, STOCHASTIC
-from hasher.hagcn.config import HasherConfig
+from hasher.contract import MethodConfig
+from hasher.references import REFERENCES
 from study.plan.spec import StudySpec
 
-Kind = Literal["search", "replicate", "baseline"]
-KINDS: tuple[Kind, ...] = ("search", "replicate", "baseline")
+#: `search`: a trial, scored on validation queries; `test`: a run of what was chosen, scored on test queries.
+Kind = Literal["search", "test"]
+KINDS: tuple[Kind, ...] = ("search", "test")
+#: Stands for the length of codes where there are none.
+NO_BITS = 0
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One entry of the table."""
+    """One entry of the table. A reference (`hasher.references`) has `NO_BITS`, and stands at every length."""
 
     dataset: str
     method: str
@@ -43,19 +46,31 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """What goes to a worker. `config` is None for a baseline; `report_every` is in epochs, `time_limit` in seconds."""
+    """What goes to a worker. `config` is None for a reference; `report_every` is in epochs, `time_limit` in seconds;
+    the best epoch of a search trial is that with the best `objective`."""
 
     task: Task
     seed: int
-    config: HasherConfig | None
+    config: MethodConfig | None
     report_every: int
+    objective: str
     k: int
     time_limit: float | None = None
 
 
 def cells(spec: StudySpec) -> list[Cell]:
-    """The cells of a study, in the order of its spec."""
+    """The cells of a study's methods, in the order of its spec."""
     return [Cell(*key) for key in spec.cells()]
+
+
+def searched_cells(spec: StudySpec) -> list[Cell]:
+    """Those in which there is something to search for."""
+    return [cell for cell in cells(spec) if spec.is_searched(cell.method)]
+
+
+def reference_cells(spec: StudySpec) -> list[Cell]:
+    """The references of every data set."""
+    return [Cell(dataset.name, name, NO_BITS) for dataset in spec.datasets for name in REFERENCES]
 
 
 def search_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
@@ -63,25 +78,15 @@ def search_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
     return [Task("search", cell, index) for index in range(spec.trials_of(cell.method))]
 
 
-def replicate_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
-    """Every replicate planned in a cell."""
-    return [Task("replicate", cell, index) for index in range(spec.replicates)]
-
-
-def baseline_tasks(spec: StudySpec) -> list[Task]:
-    """Every baseline run planned: one seed, or as many as replicates where the baseline has a random part."""
-    return [
-        Task("baseline", Cell(dataset.name, name, bits), index)
-        for dataset in spec.datasets
-        for name in BASELINES
-        for bits in spec.bits
-        for index in range(spec.replicates if name in STOCHASTIC else 1)
-    ]
+def final_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
+    """Every run on test queries planned in a cell: its replicates, one where nothing in it is random."""
+    runs = 1 if cell.method in REFERENCES else spec.replicates_of(cell.method)
+    return [Task("test", cell, index) for index in range(runs)]
 
 
 def all_tasks(spec: StudySpec) -> list[Task]:
     """Everything a study runs."""
     planned = cells(spec)
     searches = [task for cell in planned for task in search_tasks(spec, cell)]
-    replicates = [task for cell in planned for task in replicate_tasks(spec, cell)]
-    return [*searches, *replicates, *baseline_tasks(spec)]
+    tests = [task for cell in [*planned, *reference_cells(spec)] for task in final_tasks(spec, cell)]
+    return [*searches, *tests]

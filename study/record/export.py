@@ -7,23 +7,36 @@ from typing import Any
 import pandas as pd
 
 from hasher.files import write_atomically
-from study.plan.spec import TUNABLE
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
+from hasher.retrieval.metrics import SCORES
+from study.plan.spec import StudySpec
 from study.record.ledger import Ledger, Run
 from study.record.study_folder import StudyFolder
 
-_IDENTITY = ["dataset", "method", "bits", "kind", "index", "state", "seed"]
-_SCORES = ["scored_on", "map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued"]
+_IDENTITY = ["dataset", "family", "method", "bits", "kind", "index", "state", "seed"]
+_SCORES = ["scored_on", *(score.name for score in SCORES)]
 _COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
 _ORIGIN = ["host", "device", "threads", "versions", "commit", "optuna_study", "optuna_trial", "error", "note"]
-#: Every column of records.csv, in order.
-RECORD_COLUMNS = [*_IDENTITY, *_SCORES, *_COURSE, *TUNABLE, *_DATA, *_ORIGIN]
+#: The family of what is no method, but a ranking by the float vectors.
+REFERENCE_FAMILY = "Float vectors"
+
+
+def record_columns(spec: StudySpec) -> list[str]:
+    """Every column of records.csv, in order."""
+    return [*_IDENTITY, *_SCORES, *_COURSE, *spec.hyperparameters, *_DATA, *_ORIGIN]
+
+
+def family_of(method: str) -> str:
+    """What tables group a method or reference under."""
+    return REFERENCE_FAMILY if method in REFERENCES else find_method(method).family
 
 
 def export(ledger: Ledger, run: StudyFolder) -> pd.DataFrame:
     """Write both files from the ledger, whole or not at all; returns the records."""
     runs = list(ledger.runs())
-    records = pd.DataFrame([_record(one) for one in runs], columns=RECORD_COLUMNS)
+    records = pd.DataFrame([_record(one) for one in runs], columns=record_columns(ledger.spec))
     curves = _curves(runs)
     write_atomically(run.records, records.to_csv(index=False))
     if len(curves):
@@ -33,8 +46,10 @@ def export(ledger: Ledger, run: StudyFolder) -> pd.DataFrame:
 
 def _identity(run: Run) -> dict[str, Any]:
     cell = run.task.cell
-    return {"dataset": cell.dataset, "method": cell.method, "bits": cell.bits, "kind": run.task.kind,
-            "index": run.task.index, "state": run.state}  # fmt: skip
+    return {
+        "dataset": cell.dataset, "family": family_of(cell.method), "method": cell.method, "bits": cell.bits,
+        "kind": run.task.kind, "index": run.task.index, "state": run.state,
+    }  # fmt: skip
 
 
 def _record(run: Run) -> dict[str, Any]:

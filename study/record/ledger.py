@@ -1,7 +1,7 @@
 """The record of every run, kept in an Optuna storage: the only source of truth of a study.
 
-Each cell's search is an Optuna study of its own, ``<study>/<data set>/<filter>/<bits>``; replicates and baselines of a
-data set are the trials of ``<study>/<data set>/test``. Whatever is known of a run hangs on its Optuna trial, so a
+Each cell's search is an Optuna study of its own, ``<study>/<data set>/<method>/<bits>``; the test runs of a data set
+are the trials of ``<study>/<data set>/test``. Whatever is known of a run hangs on its Optuna trial, so a
 study can be resumed, exported or opened in optuna-dashboard from the storage alone.
 """
 
@@ -18,8 +18,10 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from hasher.contract import MethodConfig
 from hasher.errors import UserError
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
 from study.plan.dimensions import distributions
 from study.plan.finished import Finished, State, winner
 from study.plan.spec import StudySpec
@@ -87,9 +89,9 @@ class Ledger:
             if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             elif trial.state == TrialState.RUNNING:
-                _close(study, trial.number, outcome)
+                self._close(study, trial.number, outcome)
             if task is not None and outcome is not None:
-                self.finished[task] = finished_of(outcome, trial.params)
+                self.finished[task] = finished_of(self.spec, outcome, trial.params)
             elif task is not None:
                 self._interrupted[task] = trial.params
 
@@ -99,7 +101,7 @@ class Ledger:
     def begin(self, task: Task) -> Job:
         """Open the run in the storage and decide its configuration.
 
-        A search trial that was interrupted keeps the configuration it had; a replicate takes the winner's, and stops
+        A search trial that was interrupted keeps the configuration it had; a test run takes the winner's, and stops
         after the winner's best epoch. Its schedule is the winner's too: one laid out for fewer epochs would reach its
         largest steps, and its end, where the winner's had not.
         """
@@ -112,20 +114,22 @@ class Ledger:
                 "index": task.index, "seed": seed,
             })  # fmt: skip
         limit = self.spec.trial_time_limit if task.kind == "search" else None
-        job = Job(task, seed, self._configure(task, trial.params), self.spec.report_every, self.spec.k, limit)
+        config = self._configure(task, trial.params)
+        job = Job(task, seed, config, self.spec.report_every, self.spec.objective, self.spec.k, limit)
         self._open[task] = _Open(job, trial)
         return job
 
-    def _configure(self, task: Task, sampled: dict[str, Any]) -> HasherConfig | None:
-        if task.kind == "baseline":
+    def _configure(self, task: Task, sampled: dict[str, Any]) -> MethodConfig | None:
+        cell = task.cell
+        if cell.method in REFERENCES:
             return None
-        if task.kind == "search":
-            return self.spec.configure(task.cell.method, task.cell.bits, sampled)
-        best = winner(self.spec, self.finished, task.cell)
+        if task.kind == "search" or not self.spec.is_searched(cell.method):
+            return self.spec.configure(cell.method, cell.bits, sampled)
+        best = winner(self.spec, self.finished, cell)
         if best is None:
-            raise RuntimeError(f"{task.cell}: no winner to replicate")
-        config = self.spec.configure(task.cell.method, task.cell.bits, best.params)
-        return config.model_copy(update={"stop_after": best.chosen_epoch})
+            raise RuntimeError(f"{cell}: no winner to test")
+        config = self.spec.configure(cell.method, cell.bits, best.params)
+        return config.model_copy(update={"stop_after": best.chosen_epoch}) if best.chosen_epoch else config
 
     def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
         space = distributions(self.spec.space_for(task.cell.method))
@@ -154,17 +158,17 @@ class Ledger:
         return run.decisions[epoch]
 
     def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
-        """Close the run. `outcome` must hold what JSON can; its `map` is the run's score."""
+        """Close the run. `outcome` must hold what JSON can, the study's objective among it."""
         run = self._open.pop(task)
         job, trial = run.job, run.trial
-        config = job.config.model_dump() if job.config else {}
+        config = job.config.model_dump(exclude=set(find_method(task.cell.method).given)) if job.config else {}
         outcome = {**config, **outcome, "state": state, "seed": job.seed}
         with batched(self._storage):
             trial.set_user_attr("curve", curve)
             trial.set_user_attr("outcome", outcome)
-            _close(self._study_of(task), trial.number, outcome)
+            self._close(self._study_of(task), trial.number, outcome)
         sync(self._storage)
-        self.finished[task] = finished_of(outcome, trial.params)
+        self.finished[task] = finished_of(self.spec, outcome, trial.params)
 
     def abandon_open(self) -> int:
         """Close the runs still open, to be redone later; returns how many there were."""
@@ -176,11 +180,11 @@ class Ledger:
     def abandon(self, task: Task) -> None:
         """Close an open run that is to be redone, with the configuration it has."""
         trial = self._open.pop(task).trial
-        _close(self._study_of(task), trial.number, None)
+        self._close(self._study_of(task), trial.number, None)
         self._interrupted[task] = trial.params
 
     def runs(self) -> Iterator[Run]:
-        """Every finished run: searches cell by cell, then replicates and baselines, in the order of the spec."""
+        """Every finished run: searches cell by cell, then test runs, in the order of the spec."""
         for study in self._studies.values():
             trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
             ended = [(task, trial) for task, trial in trials if task is not None]
@@ -190,18 +194,17 @@ class Ledger:
                 yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
 
     def _position(self, task: Task) -> tuple[Any, ...]:
-        filters: list[str] = [*self.spec.filters, task.cell.method]
-        return task.kind != "replicate", filters.index(task.cell.method), task.cell.method, task.cell.bits, task.index
+        order = [*self.spec.all_methods, *REFERENCES]
+        return order.index(task.cell.method), task.cell.bits, task.index
 
-
-def _close(study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> None:
-    """End a trial in Optuna as its outcome says; without one, as failed."""
-    state, score = (outcome["state"], outcome.get("map")) if outcome else ("failed", None)
-    if state == "complete" and score is not None:
-        study.tell(number, score)
-    else:  # a baseline that this data set cannot have is complete, but Optuna wants a value of such a trial
-        known = state in ("pruned", "timeout", "complete")  # scores that the sampler may learn from
-        study.tell(number, state=TrialState.PRUNED if known else TrialState.FAIL)
+    def _close(self, study: optuna.Study, number: int, outcome: dict[str, Any] | None) -> None:
+        """End a trial in Optuna as its outcome says; without one, as failed."""
+        state, score = (outcome["state"], outcome.get(self.spec.objective)) if outcome else ("failed", None)
+        if state == "complete" and score is not None:
+            study.tell(number, score)
+        else:  # a code that this data set cannot have is complete, but Optuna wants a value of such a trial
+            known = state in ("pruned", "timeout", "complete")  # scores that the sampler may learn from
+            study.tell(number, state=TrialState.PRUNED if known else TrialState.FAIL)
 
 
 def spec_digest(spec: StudySpec) -> str:

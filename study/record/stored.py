@@ -12,13 +12,12 @@ from optuna.trial import FrozenTrial
 
 from study.plan.finished import Finished
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Task
+from study.plan.tasks import Cell, Task, searched_cells
 
 
 def study_names(spec: StudySpec) -> dict[Cell | str, str]:
-    """Name of every Optuna study: one a cell for its search, one a data set (by its name) for its test runs."""
-    cells = [Cell(*key) for key in spec.cells()]
-    searches: dict[Cell | str, str] = {cell: f"{spec.name}/{cell}" for cell in cells}
+    """Name of every Optuna study: one a searched cell, one a data set (by its name) for its test runs."""
+    searches: dict[Cell | str, str] = {cell: f"{spec.name}/{cell}" for cell in searched_cells(spec)}
     return searches | {dataset.name: f"{spec.name}/{dataset.name}/test" for dataset in spec.datasets}
 
 
@@ -28,7 +27,7 @@ def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]
     for trial in stored_trials(spec, storage):
         task = task_of(trial)
         if task is not None and has_ended(trial):
-            finished[task] = finished_of(trial.user_attrs["outcome"], trial.params)
+            finished[task] = finished_of(spec, trial.user_attrs["outcome"], trial.params)
     return finished
 
 
@@ -53,9 +52,9 @@ def has_ended(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and "outcome" in trial.user_attrs
 
 
-def finished_of(outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
+def finished_of(spec: StudySpec, outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
     """An outcome as it is stored, reduced to what planning needs."""
-    score = outcome.get("map")
+    score = outcome.get(spec.objective)
     return Finished(
         state=outcome["state"],
         score=math.nan if score is None else float(score),

@@ -14,12 +14,11 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from hasher.errors import UserError
+from hasher.errors import UserError, first_error
 from hasher.files import write_atomically
-from hasher.hagcn.config import first_error
-from hasher.older_versions import made_by_0_1
+from hasher.older_versions import made_before
 from study.plan.origins import Origins
-from study.plan.spec import FORMAT, StudySpec, differences
+from study.plan.spec import FORMAT, FORMATS_BEFORE, StudySpec, differences
 from study.plan.tasks import Cell, Task
 
 #: What storage.txt says of a study kept in its own journal file.
@@ -73,11 +72,11 @@ class StudyFolder:
         return self.path / "tracking"
 
     def model(self, cell: Cell) -> Path:
-        """Weights of the cell's first replicate."""
+        """The model of the cell's first test run."""
         return self.path / "models" / cell.dataset / f"{cell.method}-{cell.bits}.safetensors"
 
     def evaluation(self, task: Task) -> Path:
-        """Per-query arrays of one replicate or baseline on the test queries."""
+        """Per-query arrays of one test run."""
         return self.path / "evaluations" / task.cell.dataset / f"{task.cell.method}-{task.cell.bits}-{task.index}.npz"
 
     @property
@@ -128,8 +127,8 @@ class StudyFolder:
         found = values.get("format", 1)  # version 0.1 did not name it
         if not isinstance(found, int) or found == FORMAT:
             return
-        if found < FORMAT:
-            raise made_by_0_1(self.path, "a study", "choose another --name")
+        if found in FORMATS_BEFORE:
+            raise made_before(self.path, "a study", FORMATS_BEFORE[found], "choose another --name")
         raise UserError(
             f"{self.path}: a study of a later version of hagcn-study (format {found}, this one reads {FORMAT}): choose "
             "another --name, or check out the version that made it"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from hasher.errors import UserError
+from hasher.methods.registry import methods
 from study.plan.finished import FinishedRuns
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
@@ -40,7 +41,7 @@ class Estimate:
 
 
 def estimate(tasks: Iterable[Task], sources: Iterable[Source]) -> dict[Task, Estimate]:
-    """What each task will take, from the first source that has runs of its data set, kind and filter.
+    """What each task will take, from the first source that has runs of its data set, kind and method.
 
     No more `sources` are drawn than it needs: the later ones may take time to make.
     """
@@ -80,6 +81,7 @@ def recorded_times(spec: StudySpec, data: Mapping[str, StudyData], runs_dir: Pat
 def _times(records: pd.DataFrame, data: Mapping[str, StudyData], threads: int, epochs_ratio: float) -> RunTimes:
     times = RunTimes()
     facts = {"threads": threads, "device": worker_facts()["device"]}
+    trained = {name for name, method in methods().items() if method.is_trained}
     for name, one in data.items():
         for kind in KINDS:
             split = one.splits.search if kind == "search" else one.splits.final
@@ -90,9 +92,9 @@ def _times(records: pd.DataFrame, data: Mapping[str, StudyData], threads: int, e
             rows = records[records["state"].isin(["complete", "pruned"])]
             for column, value in wanted.items():
                 rows = rows[rows[column] == value]
-            ratio = 1.0 if kind == "baseline" else epochs_ratio
-            for filter_name, bits, index, seconds in rows[_OF_A_RUN].itertuples(index=False, name=None):
-                times.add(Task(kind, Cell(name, filter_name, bits), index), seconds * ratio)
+            for method, bits, index, seconds in rows[_OF_A_RUN].itertuples(index=False, name=None):
+                ratio = epochs_ratio if method in trained else 1.0
+                times.add(Task(kind, Cell(name, method, bits), index), seconds * ratio)
     return times
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from study.plan.finished import FinishedRuns, State, has_no_winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
-from study.plan.tasks import Task, all_tasks, cells
+from study.plan.tasks import Task, all_tasks, searched_cells
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Counts:
     planned: int
     done: int
     states: Counter[State]  #: of the runs done
-    impossible: int  #: replicates that can never run, since their cell's search found no winner
+    impossible: int  #: test runs that can never be, since their cell's search found no winner
     seconds_left: float | None  #: of work in one slot; None while nothing has finished that it could be told from
 
     @property
@@ -29,7 +29,7 @@ class Counts:
         """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
         notable = states_in_words(self.states)
         if self.impossible:
-            notable.append(f"{self.impossible} without a winner to replicate")
+            notable.append(f"{self.impossible} without a winner to test")
         return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")
 
 
@@ -51,11 +51,11 @@ def count_runs(spec: StudySpec, finished: FinishedRuns) -> Counts:
 
 
 def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
-    """Everything without an end, save replicates of cells whose search found no winner."""
-    hopeless = {cell for cell in cells(spec) if has_no_winner(spec, finished, cell)}
+    """Everything without an end, save test runs of cells whose search found no winner."""
+    hopeless = {cell for cell in searched_cells(spec) if has_no_winner(spec, finished, cell)}
     return [
         task for task in all_tasks(spec)
-        if task not in finished and not (task.kind == "replicate" and task.cell in hopeless)
+        if task not in finished and not (task.kind == "test" and task.cell in hopeless)
     ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from study.options import Resources, RunOptions
 from study.plan.finished import Finished
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.plan.tasks import Task, cells, replicate_tasks, search_tasks
+from study.plan.tasks import Task, cells, final_tasks, search_tasks
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
 from study.record.study_folder import StudyFolder
@@ -43,7 +43,7 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
         finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
     console.print(_plan_table(spec, run, finished))
     now = count_runs(spec, finished)
-    console.print(f"{now.in_words()}, {now.left} left, baselines included", highlight=False)
+    console.print(f"{now.in_words()}, {now.left} left", highlight=False)
     kept = run.read_origins() if run.spec.exists() else origins
     if kept is not None:
         console.print(_origins_table(spec, kept))
@@ -53,11 +53,11 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
 
 def _plan_table(spec: StudySpec, run: StudyFolder, finished: dict[Task, Finished]) -> Table:
     table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "method", "bits", "trials", "done", "left", "replicates", "done", "left"):
+    for heading in ("data set", "method", "bits", "trials", "done", "left", "test runs", "done", "left"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for cell in cells(spec):
         search = _counts(search_tasks(spec, cell), finished)
-        replicates = _counts(replicate_tasks(spec, cell), finished)
+        replicates = _counts(final_tasks(spec, cell), finished)
         table.add_row(cell.dataset, cell.method, str(cell.bits), *search, *replicates)
     return table
 
@@ -93,7 +93,7 @@ def _print_cost(spec: StudySpec, options: RunOptions, finished: dict[Task, Finis
     if any(one.source == TIMED for one in estimates.values()):
         console.print(
             "Steps were timed on this machine, as busy as it is now; how many trials will be pruned is a guess, and "
-            "replicates are taken to run all epochs.",
+            "test runs are taken to train for all epochs.",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
 
@@ -124,16 +124,16 @@ def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     for task, one in estimates.items():
         groups[task.cell.dataset, _row_name(task)][task] = one
     table = Table(title="What is left", title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "method", "runs", "a trial", "a replicate", "device-hours"):
+    for heading in ("data set", "method", "runs", "a trial", "a test run", "device-hours"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for (dataset, name), runs in groups.items():
         hours = sum(one.seconds for one in runs.values()) * resources.devices / 3600
-        table.add_row(dataset, name, str(len(runs)), _mean(runs, "search"), _mean(runs, "replicate"), f"{hours:.3g}")
+        table.add_row(dataset, name, str(len(runs)), _mean(runs, "search"), _mean(runs, "test"), f"{hours:.3g}")
     return table
 
 
 def _row_name(task: Task) -> str:
-    return "baselines" if task.kind == "baseline" else task.cell.method
+    return task.cell.method
 
 
 def _sources_in_words(estimates: dict[Task, Estimate]) -> list[str]:

@@ -11,9 +11,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hasher.retrieval.metrics import METRICS
 from study.plan.finished import FinishedRuns, winner
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, replicate_tasks, search_tasks
+from study.plan.tasks import Cell, final_tasks, search_tasks
 from study.watch.counts import count_runs, duration
 
 #: Seconds between two updates: of the live grid, and of the plain line where there is no terminal.
@@ -66,12 +67,14 @@ class Progress:
 
     def _grid(self) -> RenderableType:
         tables = []
+        metric = METRICS[self._spec.objective].title(self._spec.k)
+        searched = [name for name in self._spec.methods if self._spec.is_searched(name)]
         for dataset in self._spec.datasets:
-            table = Table(title=f"{dataset.name}: best validation mAP", title_justify="left")
+            table = Table(title=f"{dataset.name}: best validation {metric}", title_justify="left")
             table.add_column("method")
             for bits in self._spec.bits:
                 table.add_column(f"{bits} bits", justify="right")
-            for name in self._spec.filters:
+            for name in searched:
                 table.add_row(name, *(self._entry(Cell(dataset.name, name, bits)) for bits in self._spec.bits))
             tables.append(table)
         return Group(Text(self._line()), *tables)  # a small terminal shows the first lines only
@@ -79,6 +82,6 @@ class Progress:
     def _entry(self, cell: Cell) -> str:
         best = winner(self._spec, self._finished, cell)
         searched = sum(task in self._finished for task in search_tasks(self._spec, cell))
-        tested = sum(task in self._finished for task in replicate_tasks(self._spec, cell))
+        tested = sum(task in self._finished for task in final_tasks(self._spec, cell))
         score = "–" if best is None else f"{best.score:.3f}"
         return f"{score} [dim]{searched}+{tested}[/dim]"

@@ -16,7 +16,7 @@ from hasher.errors import UserError
 from study.options import RunOptions
 from study.plan.finished import Finished, winner
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Task, cells, replicate_tasks, search_tasks
+from study.plan.tasks import Cell, Task, final_tasks, search_tasks, searched_cells
 from study.record.sampling import open_storage
 from study.record.stored import finished_of, stored_trials, task_of
 from study.record.study_folder import StudyFolder
@@ -53,7 +53,7 @@ def read_status(spec: StudySpec, run: StudyFolder, storage: str | None) -> Statu
         if task is None:
             continue
         if outcome is not None:
-            finished[task] = finished_of(outcome, trial.params)
+            finished[task] = finished_of(spec, outcome, trial.params)
             ends += _end(outcome)
         elif not trial.state.is_finished():
             unfinished[task] = _last_epoch(trial)
@@ -84,13 +84,13 @@ def _table(status: Status, title: str) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "method", "bits", "trials", "ended early", "open", "tested", "best mAP"):
         table.add_column(heading, justify="left" if heading in ("data set", "method", "ended early") else "right")
-    for cell in cells(status.spec):
+    for cell in searched_cells(status.spec):
         table.add_row(cell.dataset, cell.method, str(cell.bits), *_row(status, cell))
     return table
 
 
 def _row(status: Status, cell: Cell) -> list[str]:
-    search, replicates = search_tasks(status.spec, cell), replicate_tasks(status.spec, cell)
+    search, replicates = search_tasks(status.spec, cell), final_tasks(status.spec, cell)
     ended = Counter(status.finished[task].state for task in search if task in status.finished)
     tested = sum(task in status.finished for task in replicates)
     begun = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
@@ -107,7 +107,7 @@ def _lines(status: Status, now: datetime) -> list[str]:
     if status.last_end is not None:
         ago = max(0.0, (now - status.last_end).total_seconds())
         last = f"the last recorded run ended {duration(ago)} ago"
-    lines = [f"{stands.in_words()}, {stands.left} left, baselines included"]
+    lines = [f"{stands.in_words()}, {stands.left} left, those of methods without a search included"]
     if not status.driver:
         cut = f"; runs cut off, to be redone: {len(status.open)}" if status.open else ""
         return [*lines, f"No driver is running it; {last}{cut}"]

@@ -6,25 +6,27 @@ import bisect
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import optuna
 import torch
 from threadpoolctl import threadpool_limits
 
+from hasher.contract import Method, MethodConfig
 from hasher.data import Split
-from hasher.hagcn.config import HasherConfig
-from hasher.hagcn.model import Encoder
+from hasher.encoders import Encoder
+from hasher.methods.registry import find_method
 from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
-from hasher.training.loop import Trainer, resolve_device
+from hasher.training.loop import resolve_device
 from study.plan.dimensions import distributions
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Task, baseline_tasks
+from study.plan.tasks import Cell, Task, reference_cells
 from study.work.data import StudyData
 
-#: Mini-batches timed of every configuration, configurations timed of every filter, and seconds after which a filter
+#: Mini-batches timed of every configuration, configurations timed of every method, and seconds after which a method
 #: has had enough of them.
 BATCHES, CONFIGURATIONS, ENOUGH = 4, 4, 2.0
 #: Searches that are simulated to tell how many trials are pruned.
@@ -32,31 +34,37 @@ REPEATS = 100
 
 
 def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> RunTimes:
-    """Seconds of a run of every kind on the data set `name`, told from timed steps.
+    """Seconds of a run of every kind on the data set `name`, as timed steps have it.
 
     Configurations are drawn from the search space at random. A search trial is taken to run for `expected_share` of its
-    epochs, a replicate for all of them, and a baseline for as long as scoring the test queries takes.
+    epochs, a test run for all of them; what has no epochs takes as long as it took to fit once, and a reference as long
+    as scoring the test queries.
     """
     times = RunTimes()
     bits = sorted(spec.bits)[len(spec.bits) // 2]
     with _as_a_worker(threads):
-        untrained = _trainer(_configurations(spec, spec.filters[0], bits)[0], data, items=2).model.encoder
+        first = spec.methods[0]
+        width = data.dataset.features.shape[1]
+        untrained = find_method(first).model(_configurations(spec, first, bits)[0], width).encoder
         validate = _scoring_seconds(untrained, data, data.splits.search, spec.k)
         test = _testing_seconds(untrained, data, data.splits.final, spec.k)
-        for filter_name in spec.filters:
-            per_item = _training_seconds(_configurations(spec, filter_name, bits), data)
-            epoch, final = (per_item * len(split.train) for split in (data.splits.search, data.splits.final))
-            cell = Cell(name, filter_name, bits)
-            times.add(Task("search", cell, 0), expected_share(spec, filter_name) * spec.epochs * (epoch + validate))
-            times.add(Task("replicate", cell, 0), spec.epochs * final + test)
-    for task in baseline_tasks(spec):
-        if task.cell.dataset == name:
-            times.add(task, test)
+        for method in spec.all_methods:
+            epochs = spec.epochs if find_method(method).is_trained else 1
+            per_item = _seconds_an_item(method, _configurations(spec, method, bits), data)
+            search, final = (per_item * len(split.train) for split in (data.splits.search, data.splits.final))
+            cell = Cell(name, method, bits)
+            if spec.is_searched(method):
+                share = expected_share(spec, method) if find_method(method).is_trained else 1.0
+                times.add(Task("search", cell, 0), share * epochs * (search + validate))
+            times.add(Task("test", cell, 0), epochs * final + test)
+    for cell in reference_cells(spec):
+        if cell.dataset == name:
+            times.add(Task("test", cell, 0), test)
     return times
 
 
-def expected_share(spec: StudySpec, filter_name: str) -> float:
-    """The part of its epochs that a search trial of a filter runs for, on average over its cell.
+def expected_share(spec: StudySpec, method: str) -> float:
+    """The part of its epochs that a search trial of a method runs for, on average over its cell.
 
     The median pruner is taken to decide at the first report where it can, among trials of which none is expected to be
     better than another. Other pruners, which stop fewer trials or later, are taken to stop none.
@@ -64,7 +72,7 @@ def expected_share(spec: StudySpec, filter_name: str) -> float:
     if spec.pruner.name != "median":
         return 1.0
     first = spec.report_every * max(1, math.ceil(spec.pruner.warmup_epochs / spec.report_every))
-    pruned = pruned_by_median(spec.trials_of(filter_name), max(1, spec.pruner.startup_trials))
+    pruned = pruned_by_median(spec.trials_of(method), max(1, spec.pruner.startup_trials))
     return 1 - pruned * max(0.0, 1 - first / spec.epochs)
 
 
@@ -83,27 +91,33 @@ def pruned_by_median(trials: int, startup: int) -> float:
     return pruned / (REPEATS * trials)
 
 
-def _configurations(spec: StudySpec, filter_name: str, bits: int) -> list[HasherConfig]:
-    space = distributions(spec.space_for(filter_name))
+def _configurations(spec: StudySpec, method: str, bits: int) -> list[MethodConfig]:
+    space = distributions(spec.space_for(method))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=spec.seed))
-    return [spec.configure(filter_name, bits, study.ask(space).params) for _ in range(CONFIGURATIONS)]
+    return [spec.configure(method, bits, study.ask(space).params) for _ in range(CONFIGURATIONS)]
 
 
-def _training_seconds(configurations: list[HasherConfig], data: StudyData) -> float:
-    """Mean seconds of an epoch, an item, over the configurations there is time for."""
+def _seconds_an_item(method: str, configurations: Sequence[MethodConfig], data: StudyData) -> float:
+    """Mean seconds of an epoch, or of all there is to do, over the configurations there is time for."""
     found, began = [], time.perf_counter()
     for config in configurations:
-        items = min(BATCHES * config.batch_size, len(data.splits.search.train))
-        trainer = _trainer(config, data, items)
-        trainer.run_epoch()  # the first steps also load and compile
-        found.append(trainer.run_epoch().seconds / items)
+        found.append(_seconds(find_method(method), config, data))
         if time.perf_counter() - began > ENOUGH:
             break
     return sum(found) / len(found)
 
 
-def _trainer(config: HasherConfig, data: StudyData, items: int) -> Trainer:
-    return Trainer(config, data.dataset.features[data.splits.search.train[:items]], 0, resolve_device("auto"))
+def _seconds(method: Method, config: Any, data: StudyData) -> float:
+    train = data.splits.search.train
+    if not method.is_trained:
+        if method.impossible(config.bits, len(train), data.dataset.features.shape[1]):
+            return 0.0
+        features = data.dataset.features[train]
+        return _second_time(lambda: method.start(config, features, 0, resolve_device("auto"))) / len(train)
+    items = min(BATCHES * config.batch_size, len(train))
+    training = method.start(config, data.dataset.features[train[:items]], 0, resolve_device("auto"))
+    training.run_epoch()  # the first steps also load and compile
+    return training.run_epoch().seconds / items
 
 
 def _scoring_seconds(encoder: Encoder, data: StudyData, split: Split, k: int) -> float:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from hasher.baselines import evaluate_baseline
+from hasher.contract import EpochResult, Training
 from hasher.data import EmbeddingSet, Split
-from hasher.hagcn.model import Encoder
+from hasher.encoders import Encoder
+from hasher.methods.registry import find_method
 from hasher.model_file import SavedHasher, to_bytes
+from hasher.references import REFERENCES
 from hasher.retrieval import Retrieval, bit_balance, bit_correlation
+from hasher.retrieval.metrics import REAL_VALUED, REAL_VALUED_ARRAY, RELEASED, arrays_of, scores_of
 from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
-from hasher.training.loop import EpochResult, Trainer, resolve_device
+from hasher.training.loop import resolve_device
 from study.plan.tasks import Job
 from study.work.data import StudyData
 
@@ -25,7 +28,7 @@ class Step:
     """What one step gave: `outcome` holds all that is known so far and replaces what earlier steps said.
 
     `epochs` are the new epochs only. `evaluation` (arrays) and `model` (a model file) come with the last step of a
-    replicate or baseline.
+    test run.
     """
 
     state: Literal["running", "complete", "timeout", "diverged"]
@@ -56,101 +59,115 @@ class SearchWork:
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.search
-        self._trainer = _trainer(job, self._dataset, self._split)
+        self._training = _start(job, self._dataset, self._split)
         self._best: dict[str, Any] = {}
         self._seconds = 0.0
 
     def step(self) -> Step:
-        epochs = []
-        for _ in range(_epochs_left(self._trainer, self._job)):
+        if self._training.epochs == 0:
+            self._score(0)
+            return Step("complete", self._outcome())
+        rows = []
+        for _ in range(_epochs_left(self._training, self._job)):
             started = time.perf_counter()
-            result = self._trainer.run_epoch()
+            result = self._training.run_epoch()
+            objective = self._job.objective
             if result.diverged:
-                epochs.append({**asdict(result), "map": float("nan")})
-                return Step("diverged", self._outcome() | _divergence(result), epochs)
-            codes = encode_split(self._trainer.encoder, self._dataset, self._split)
-            found = score_codes(self._dataset, self._split, *codes, self._job.k)
-            epochs.append({**asdict(result), "map": found.map})
-            if found.map > self._best.get("map", -1.0):
-                self._best = {**_scores(found), "chosen_epoch": result.epoch}
+                rows.append({**result.as_row(), objective: float("nan")})
+                return Step("diverged", self._outcome() | _divergence(result), rows)
+            rows.append({**result.as_row(), objective: self._score(result.epoch)})
             self._seconds += time.perf_counter() - started
             limit = self._job.time_limit
             if limit is not None and self._seconds > limit and not self._ended():
                 note = f"over the time limit of {limit:g} s after epoch {result.epoch}"
-                return Step("timeout", self._outcome() | {"note": note}, epochs)
-        return Step("complete" if self._ended() else "running", self._outcome(), epochs)
+                return Step("timeout", self._outcome() | {"note": note}, rows)
+        return Step("complete" if self._ended() else "running", self._outcome(), rows)
+
+    def _score(self, epoch: int) -> float:
+        """What the encoder scores now; kept where nothing before was better."""
+        codes = encode_split(self._training.encoder, self._dataset, self._split)
+        scores = scores_of(score_codes(self._dataset, self._split, *codes, self._job.k))
+        if not self._best or scores[self._job.objective] > self._best[self._job.objective]:
+            self._best = {**scores, "chosen_epoch": epoch}
+        return scores[self._job.objective]
 
     def _ended(self) -> bool:
-        return self._trainer.epoch == self._trainer.config.trained_epochs
+        return self._training.epoch == self._training.epochs
 
     def _outcome(self) -> dict[str, Any]:
-        return {"scored_on": "validation", "epochs": self._trainer.epoch, **_sizes(self._split), **self._best}
+        return {"scored_on": "validation", "epochs": self._training.epoch, **_sizes(self._split), **self._best}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"trainer": self._trainer.state_dict(), "best": self._best, "seconds": self._seconds}
+        return {"training": self._training.state_dict(), "best": self._best, "seconds": self._seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._trainer.load_state_dict(state["trainer"])
+        self._training.load_state_dict(state["training"])
         self._best, self._seconds = state["best"], state["seconds"]
 
 
-class ReplicateWork:
-    """Retrains a winner on all non-test items and scores the test queries once, at the end."""
+class TestWork:
+    """Trains what was chosen on all non-test items and scores the test queries once, at the end."""
+
+    __test__ = False  # pytest takes it for one of its own
 
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.final
         self._split_config = data.splits.config
-        self._trainer = _trainer(job, self._dataset, self._split)
+        method = find_method(job.task.cell.method)
+        self._impossible = method.impossible(job.task.cell.bits, len(self._split.train), data.dataset.features.shape[1])
+        self._training = None if self._impossible else _start(job, self._dataset, self._split)
 
     def step(self) -> Step:
-        epochs = []
-        for _ in range(_epochs_left(self._trainer, self._job)):
-            result = self._trainer.run_epoch()
-            epochs.append(asdict(result))
+        training = self._training
+        if training is None:
+            return Step("complete", {"scored_on": "test", **_sizes(self._split), "note": self._impossible})
+        rows = []
+        for _ in range(_epochs_left(training, self._job)):
+            result = training.run_epoch()
+            rows.append(result.as_row())
             if result.diverged:
-                return Step("diverged", self._outcome() | _divergence(result), epochs)
-        if self._trainer.epoch < self._trainer.config.trained_epochs:
-            return Step("running", self._outcome(), epochs)
-        scores, evaluation = _test(self._trainer.encoder, self._dataset, self._split, self._job.k)
-        outcome = self._outcome() | scores
-        model = self._model(outcome) if self._job.task.index == 0 else None  # the first seed stands for the cell
-        return Step("complete", outcome, epochs, evaluation, model)
+                return Step("diverged", self._outcome(training) | _divergence(result), rows)
+        if training.epoch < training.epochs:
+            return Step("running", self._outcome(training), rows)
+        scores, evaluation = _test(training.encoder, self._dataset, self._split, self._job.k)
+        outcome = self._outcome(training) | scores
+        model = self._model(training, outcome) if self._job.task.index == 0 else None  # the first stands for the cell
+        return Step("complete", outcome, rows, evaluation, model)
 
-    def _outcome(self) -> dict[str, Any]:
-        return {
-            "scored_on": "test", "epochs": self._trainer.epoch, "chosen_epoch": self._trainer.config.trained_epochs,
-            **_sizes(self._split),
-        }  # fmt: skip
+    def _outcome(self, training: Training) -> dict[str, Any]:
+        course = {"epochs": training.epoch, "chosen_epoch": training.epochs} if training.epochs else {}
+        return {"scored_on": "test", **course, **_sizes(self._split)}
 
-    def _model(self, outcome: dict[str, Any]) -> bytes:
+    def _model(self, training: Training, outcome: dict[str, Any]) -> bytes:
+        assert self._job.config is not None
         about = {
             "dataset": self._dataset.name, "fingerprint": self._dataset.fingerprint,
             "split": self._split_config.model_dump(), "seed": self._job.seed,
         }  # fmt: skip
-        return to_bytes(SavedHasher(self._trainer.trained, about | outcome))
+        method = find_method(self._job.task.cell.method)
+        return to_bytes(SavedHasher(method, self._job.config, training.trained, about | outcome))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"trainer": self._trainer.state_dict()}
+        return {} if self._training is None else {"training": self._training.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._trainer.load_state_dict(state["trainer"])
+        if self._training is not None:
+            self._training.load_state_dict(state["training"])
 
 
-class BaselineWork:
-    """Fits one baseline on all non-test items and scores the test queries."""
+class ReferenceWork:
+    """Scores the test queries by a ranking of the float vectors."""
 
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job, self._data = job, data
 
     def step(self) -> Step:
-        cell, split = self._job.task.cell, self._data.splits.final
-        outcome: dict[str, Any] = {"scored_on": "test", **_sizes(split)}
-        found = evaluate_baseline(cell.method, self._data.dataset, split, cell.bits, self._job.seed, self._job.k)
-        if found is None:
-            return Step("complete", outcome | {"note": f"{cell.method} has no {cell.bits}-bit code on this data"})
-        outcome |= _scores(found.retrieval) | {"map_released": found.map_released}
-        return Step("complete", outcome, evaluation=_arrays(found.retrieval, split, found.database_codes))
+        split = self._data.splits.final
+        reference = REFERENCES[self._job.task.cell.method]
+        found = reference.evaluate(self._data.dataset, split, self._job.k)
+        outcome = {"scored_on": "test", **_sizes(split), **scores_of(found)}
+        return Step("complete", outcome, evaluation=_arrays(found, split, None))
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -161,25 +178,23 @@ class BaselineWork:
 
 def start_work(job: Job, data: StudyData) -> Work:
     """The work of a job, not yet begun."""
-    kinds: dict[str, Callable[[Job, StudyData], Work]] = {
-        "search": SearchWork,
-        "replicate": ReplicateWork,
-        "baseline": BaselineWork,
-    }
-    return kinds[job.task.kind](job, data)
+    if job.task.cell.method in REFERENCES:
+        return ReferenceWork(job, data)
+    return SearchWork(job, data) if job.task.kind == "search" else TestWork(job, data)
 
 
-def _trainer(job: Job, dataset: EmbeddingSet, split: Split) -> Trainer:
-    assert job.config is not None  # only baselines have none
-    return Trainer(job.config, dataset.features[split.train], job.seed, resolve_device("auto"))
+def _start(job: Job, dataset: EmbeddingSet, split: Split) -> Training:
+    assert job.config is not None  # only references have none
+    method = find_method(job.task.cell.method)
+    return method.start(job.config, dataset.features[split.train], job.seed, resolve_device("auto"))
 
 
-def _epochs_left(trainer: Trainer, job: Job) -> int:
-    return min(job.report_every, trainer.config.trained_epochs - trainer.epoch)
+def _epochs_left(training: Training, job: Job) -> int:
+    return min(job.report_every, training.epochs - training.epoch)
 
 
 def _divergence(result: EpochResult) -> dict[str, Any]:
-    return {"error": f"loss is {result.loss} at epoch {result.epoch}"}
+    return {"error": f"loss is {result.losses['loss']} at epoch {result.epoch}"}
 
 
 def _test(
@@ -189,17 +204,13 @@ def _test(
     values = real_values_of_split(encoder, dataset, split)
     queries, database = (part > 0 for part in values)
     found = score_codes(dataset, split, queries, database, k)
-    scores = _scores(found) | {"map_released": released_score(dataset, split, queries, database, k)}
+    scores = scores_of(found) | {RELEASED.name: released_score(dataset, split, queries, database, k)}
     arrays = _arrays(found, split, database)
     before_signs = score_real_values(dataset, split, *values, k)
     if before_signs is not None:
-        scores["map_real_valued"] = before_signs.map
-        arrays["average_precision_real_valued"] = before_signs.average_precision
+        scores[REAL_VALUED.name] = before_signs.map
+        arrays[REAL_VALUED_ARRAY] = before_signs.average_precision
     return scores, arrays
-
-
-def _scores(found: Retrieval) -> dict[str, Any]:
-    return {"map": found.map, "map_at_k": found.map_at_k, "precision_at_radius_2": found.precision_at_radius_2}
 
 
 def _sizes(split: Split) -> dict[str, Any]:
@@ -210,8 +221,7 @@ def _arrays(found: Retrieval, split: Split, codes: np.ndarray | None) -> dict[st
     """What figures and tests need of one evaluation, beyond its scores."""
     arrays = {
         "query_index": split.queries,
-        "average_precision": found.average_precision,
-        "average_precision_at_k": found.average_precision_at_k,
+        **arrays_of(found),
         "cutoffs": found.cutoffs,
         "precision_at_n": found.precision_at_n,
         "map_at_cutoffs": found.map_at_cutoffs,

@@ -16,7 +16,7 @@ from analysis.figures.neighbours import nearest_neighbours
 from analysis.figures.view import DatasetView
 from analysis.study_records import load_study
 from hasher.data import load_dataset, make_splits
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HasherConfig
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.training.loop import Trainer
 from study.plan.tasks import Cell

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import style
 from hasher.baselines import BASELINES
-from hasher.hagcn.config import FILTER_NAMES
+from hasher.methods.hagcn.config import FILTER_NAMES
 
 #: Linear RGB as seen without one kind of cone (Machado, Oliveira & Fernandes 2009, severity 1).
 DICHROMATS = {

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from hasher.hagcn.config import HasherConfig
-from hasher.hagcn.model import HAGCN
+from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.hagcn.model import HAGCN
 from hasher.model_file import SavedHasher
 
 MakeHasher = Callable[..., SavedHasher]

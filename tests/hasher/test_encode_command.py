@@ -17,7 +17,7 @@ from hasher.__main__ import main
 from hasher.data import Items, SplitConfig, Vectors, load_dataset, make_splits
 from hasher.encoding import CHUNK, encode, encode_packed, real_values
 from hasher.errors import UserError
-from hasher.hagcn.model import Encoder
+from hasher.methods.hagcn.model import Encoder
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
 from hasher.retrieval import unpack
 from hasher.search.codes_file import hash_items, is_codes_file, load_codes, save_codes

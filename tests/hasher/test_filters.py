@@ -17,7 +17,7 @@ from hasher.filters.bspline import bspline_basis, bspline_knots, bspline_sites
 from hasher.filters.fourier import FourierFilter
 from hasher.filters.lanczos import LanczosFilter
 from hasher.graph import SAME_EIGENVALUE, Graph, knn_graph, normalised_adjacency
-from hasher.hagcn.config import DEFAULT_ORDERS, FILTER_NAMES, SMALLEST_ORDERS
+from hasher.methods.hagcn.config import DEFAULT_ORDERS, FILTER_NAMES, SMALLEST_ORDERS
 
 SEARCHED = {"chebyshev": range(1, 9), "lanczos": range(2, 9), "spline": range(4, 13), "fourier": [4, 5, 8, 13, 16, 32]}
 EXACT = [("none", None), ("gcn", None)] + [(n, k) for n, orders in SEARCHED.items() if n != "lanczos" for k in orders]

@@ -18,7 +18,7 @@ from hasher.__main__ import main
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
 from hasher.model_file import FORMAT, SavedHasher, load_hasher, save_hasher, to_bytes
 from hasher.training.loop import Trainer
 

@@ -7,7 +7,7 @@ import torch
 from hasher.baselines import baseline_codes
 from hasher.data import load_dataset
 from hasher.encoding import encode
-from hasher.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
 from hasher.training.loop import Trainer
 
 CPU = torch.device("cpu")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hasher.encoding import encode, encode_packed
 from hasher.errors import UserError
 from hasher.graph import knn_graph
-from hasher.hagcn.config import FILTER_NAMES, HasherConfig
-from hasher.hagcn.losses import hashing_loss, ranking_loss
-from hasher.hagcn.model import HAGCN, Forward
+from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.losses import hashing_loss, ranking_loss
+from hasher.methods.hagcn.model import HAGCN, Forward
 from hasher.training.loop import Trainer, resolve_device
 
 CPU = torch.device("cpu")

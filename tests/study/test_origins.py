@@ -10,7 +10,7 @@ import yaml
 
 import run_study
 from hasher.errors import UserError
-from hasher.hagcn.config import DEFAULT_ORDERS, HasherConfig
+from hasher.methods.hagcn.config import DEFAULT_ORDERS, HasherConfig
 from study.command import parse_command
 from study.plan.origins import KEYS, Origins, default_hyperparameters
 from study.plan.space_file import SHIPPED, PlannedStudy, read_study
@@ -77,7 +77,7 @@ def test_defaults_are_told_by_filter_only_where_they_differ(tiny: StudySpec) -> 
 def test_what_is_fixed_for_one_filter_is_a_default_for_the_others(tmp_path: Path) -> None:
     study, alpha = read_study(written(tmp_path, fixed={"alpha": {"gcn": 2.5}})), HasherConfig().alpha
     assert study.origins.hyperparameters["alpha"] == {"none": alpha, "chebyshev": alpha}
-    words = dict(study.origins.in_words(study.spec))["defaults of hasher/hagcn/config.py"]
+    words = dict(study.origins.in_words(study.spec))["defaults of hasher/methods/hagcn/config.py"]
     assert f"alpha {alpha} for none and {alpha} for chebyshev" in words
 
 

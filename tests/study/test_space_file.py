@@ -10,7 +10,7 @@ import yaml
 
 import run_study
 from hasher.errors import UserError
-from hasher.hagcn.config import FILTER_NAMES
+from hasher.methods.hagcn.config import FILTER_NAMES
 from study.command import parse_command
 from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_spec, read_study
 from study.plan.spec import StudySpec

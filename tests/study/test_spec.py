@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hasher.data import load_dataset
 from hasher.errors import UserError
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HasherConfig
 from study.plan.dimensions import Dimension
 from study.plan.space_file import read_spec
 from study.plan.spec import TUNABLE, StudySpec, differences

@@ -4,77 +4,57 @@ After "Enhancing deephashing with graph filters and autoencoder-based embeddings
 the hash branch tied to the filter's response, which the authors' released code leaves apart.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hasher.database_graph import ItemResponses
+from hasher.database_graph import DatabaseTensors, ItemResponses
+from hasher.encoders import TwoLayerEncoder
 from hasher.filters import build_filter
 from hasher.graph import Graph, knn_graph, normalised_adjacency
-from hasher.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.hagcn.losses import TERMS, Forward, hashing_loss
+from hasher.training.items import TrainingItems
+from hasher.training.loop import TrainedModel
 
 
-class Encoder(nn.Module):
-    """The part that outlives training: maps one embedding to one hash code, with no graph and no batch.
-
-    Parameters: `features` is d, `width` is w and `bits` is b; `mean` (d,) is the mean of the training embeddings.
-    """
-
-    mean: Tensor
-
-    def __init__(self, mean: Tensor, width: int, bits: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", mean.clone())
-        self.to_continuous = nn.Linear(mean.shape[0], width)
-        self.to_bits = nn.Linear(width, bits)
-
-    @torch.no_grad()  # embeddings are given; this way the steps can be done in place, in half the time
-    def normalise(self, features: Tensor) -> Tensor:
-        """Centre on the training mean, scale to length sqrt(d)/5: (n, d) → (n, d). A zero vector stays zero."""
-        centred = features - self.mean
-        length = torch.linalg.vector_norm(centred, dim=1, keepdim=True).clamp_(min=1e-12)
-        return centred.div_(length).mul_(features.shape[1] ** 0.5 / 5)
-
-    def continuous(self, normalised: Tensor) -> Tensor:
-        """The continuous code Z1 = GELU(F W1): (n, d) → (n, w)."""
-        return functional.gelu(self.to_continuous(normalised))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Raw embeddings (n, d) → the real values whose signs are the hash code (n, b)."""
-        return self.to_bits(self.continuous(self.normalise(features)))
-
-
-@dataclass(frozen=True)
-class Forward:
-    """What one mini-batch gives the loss: n items, d features, b bits."""
-
-    normalised: Tensor  #: F (n, d)
-    relaxed_codes: Tensor  #: B (n, b), in (-1, 1)
-    similarity: Tensor  #: S (n, n), in [0, 1], without gradient
-    reconstruction: Tensor | None  #: F̂ (n, d); None where the reconstruction loss has no weight
-
-
-class HAGCN(nn.Module):
+class HAGCN(TrainedModel):
     """Autoencoder, hash layer and graph filter of one configuration.
 
     `mean` (d,) is the mean of the training embeddings. Build it under a seeded random state: the weights are drawn
-    from torch's global CPU generator (see `hasher.training.loop.Trainer`).
+    from torch's global CPU generator (see `hasher.training.loop.GradientTraining`).
     """
 
-    def __init__(self, config: HasherConfig, mean: Tensor) -> None:
+    loss_names = TERMS
+
+    def __init__(self, config: HAGCNConfig, mean: Tensor) -> None:
         super().__init__()
         self.config = config
         width = config.ae_width
-        self.encoder = Encoder(mean, width, config.bits)
+        self.encoder = TwoLayerEncoder(mean, width, config.bits)
         self.filter = build_filter(config.filter, config.filter_order)
         self.to_graph = nn.Linear(width, width, bias=False)
         self.norm = nn.LayerNorm(width)
         self.decoder = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, mean.shape[0]))
 
+    def survey(self, items: TrainingItems, device: torch.device) -> DatabaseTensors | None:
+        """The graph of all training items as the filter needs it, where it is to look at that."""
+        if self.config.graph == "batch" or self.config.filter == "none":
+            return None
+        graph = items.graph(self.config.knn_size, self.config.edge_power)
+        return self.filter.database_arrays(graph).on(device)
+
+    def losses(self, normalised: Tensor, batch: Tensor, survey: Any) -> Mapping[str, Tensor]:
+        responses = None if survey is None else self.filter.respond(survey, batch)
+        return hashing_loss(self(normalised, responses), self.config)
+
     def forward(self, normalised: Tensor, responses: ItemResponses | None = None) -> Forward:
-        """One mini-batch of embeddings F (n, d), as `Encoder.normalise` makes them.
+        """One mini-batch of embeddings F (n, d), as `TwoLayerEncoder.normalise` makes them.
 
         The filter looks at the graph of the mini-batch, unless the items' `responses` on a larger one are given.
         """

@@ -1,38 +1,39 @@
 """The four terms of HAGCN's loss. Each is a mean: a weight means the same at every code length and batch size."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hasher.hagcn.config import HasherConfig
-from hasher.hagcn.model import Forward
+from hasher.methods.hagcn.config import HAGCNConfig
 
 #: F has a variance of about 1/25, but none in a mini-batch of nothing but the mean, or of single numbers of one sign;
 #: such a mini-batch must not outweigh all others.
 SMALLEST_VARIANCE = 1e-2
+#: Of `hashing_loss`, as an epoch reports them.
+TERMS = ("loss", "loss_rec", "loss_sim", "loss_quant", "loss_bal")
 
 
 @dataclass(frozen=True)
-class Losses:
-    """Unweighted terms and their weighted sum, each a scalar tensor."""
+class Forward:
+    """What one mini-batch gives the loss: n items, d features, b bits."""
 
-    total: Tensor
-    reconstruction: Tensor
-    similarity: Tensor
-    quantisation: Tensor
-    balance: Tensor
-
-    def as_tensor(self) -> Tensor:
-        """(5,) in the order of the fields, detached: one transfer from the device instead of five."""
-        terms = (self.total, self.reconstruction, self.similarity, self.quantisation, self.balance)
-        return torch.stack([term.detach() for term in terms])
+    normalised: Tensor  #: F (n, d)
+    relaxed_codes: Tensor  #: B (n, b), in (-1, 1)
+    similarity: Tensor  #: S (n, n), in [0, 1], without gradient
+    reconstruction: Tensor | None  #: F̂ (n, d); None where the reconstruction loss has no weight
 
 
-def hashing_loss(batch: Forward, config: HasherConfig) -> Losses:
-    """λ_rec MSE(F̂, F)/var(F) + λ_sim similarity(B, S) + λ_quant mean((|B| - 1)²) + λ_bal mean(mean_rows(B)²)."""
+def hashing_loss(batch: Forward, config: HAGCNConfig) -> Mapping[str, Tensor]:
+    """By the names of `TERMS`, unweighted, their weighted sum first:
+
+    λ_rec MSE(F̂, F)/var(F) + λ_sim similarity(B, S) + λ_quant mean((|B| - 1)²) + λ_bal mean(mean_rows(B)²).
+    """
     codes = batch.relaxed_codes
     agreement = codes @ codes.T / codes.shape[1]
     if config.similarity_loss == "ranking":
@@ -47,7 +48,7 @@ def hashing_loss(batch: Forward, config: HasherConfig) -> Losses:
         spread = batch.normalised.var(correction=0).clamp_min(SMALLEST_VARIANCE)
         reconstruction = functional.mse_loss(batch.reconstruction, batch.normalised) / spread
         total = total + config.lambda_rec * reconstruction
-    return Losses(total, reconstruction, similarity, quantisation, balance)
+    return dict(zip(TERMS, (total, reconstruction, similarity, quantisation, balance), strict=True))
 
 
 def ranking_loss(agreement: Tensor, similarity: Tensor, temperature: float) -> Tensor:

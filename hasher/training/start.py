@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hasher.hagcn.model import Encoder
+from hasher.encoders import TwoLayerEncoder
 from hasher.training.items import TrainingItems
 
 #: Items from which the size of the outputs is told.
@@ -14,7 +14,7 @@ SAMPLE = 4096
 
 
 @torch.no_grad()
-def start_at_itq(encoder: Encoder, items: TrainingItems, seed: int) -> None:
+def start_at_itq(encoder: TwoLayerEncoder, items: TrainingItems, seed: int) -> None:
     """Give `encoder` weights with which its codes are ITQ's, fitted to `items` with `seed`.
 
     GELU(x) - GELU(-x) = x exactly, so W1 = [P, -P], with principal directions P (d, w/2), and W2 = [R; -R], with ITQ's
