@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -32,13 +32,21 @@ def only_where(**values: Any) -> dict[str, Any]:
 class MethodConfig(BaseModel):
     """Hyperparameters of one method, each a field with its default, range and description.
 
-    Unknown names and values outside their range raise ``pydantic.ValidationError``; `Method.parse` turns that into a
+    Unknown names and values outside their range raise ``pydantic.ValidationError``; `parse` turns that into a
     `UserError`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bits: int = Field(32, ge=1, le=4096, description="length of the hash code (b)")
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str) -> Self:
+        """Validate `values`. Raises `UserError` where they are wrong; its message opens with `where` (a file)."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise UserError(f"{where}: {first_error(error)}") from None
 
     @classmethod
     def applies(cls, field: str, values: Mapping[str, Any]) -> bool:
@@ -55,12 +63,14 @@ class TrainedConfig(MethodConfig):
     start: Literal["itq", "random"] = Field(
         "itq", description="the untrained codes: those of ITQ, or of random weights"
     )
-    batches: Literal["neighbourhood", "random"] = Field(
-        "neighbourhood", description="what a mini-batch is made of: leaves of neighbours, or items at random"
+    batches: Literal["neighbourhood", "graph", "random"] = Field(
+        "neighbourhood",
+        description="what a mini-batch is made of: leaves of neighbours, of neighbours by the graph of all training "
+        "items, or items at random",
     )
     leaf_size: int = Field(
-        32, ge=1, description="items in a leaf of `neighbourhood`, about (m)",
-        json_schema_extra=only_where(batches="neighbourhood"),
+        32, ge=1, description="items in a leaf of `neighbourhood` and `graph`, about (m)",
+        json_schema_extra=only_where(batches=("neighbourhood", "graph")),
     )  # fmt: skip
     batch_size: int = Field(256, ge=2, description="items in a mini-batch (n)")
     learning_rate: float = Field(0.01, gt=0, description="step size of Adam; with `one_cycle` its peak")
@@ -182,11 +192,8 @@ class Method(ABC):
         return self.Config.model_validate({**values, **self.given})
 
     def parse(self, values: Mapping[str, Any], where: str) -> MethodConfig:
-        """`configure`, but raises `UserError` where values are wrong; its message opens with `where` (a file)."""
-        try:
-            return self.configure(values)
-        except ValidationError as error:
-            raise UserError(f"{where}: {first_error(error)}") from None
+        """`configure` as `MethodConfig.parse`."""
+        return self.Config.parse({**values, **self.given}, where)
 
 
 def epochs_left(training: Training) -> Iterator[EpochResult]:

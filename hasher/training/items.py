@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from hasher.content_cache import ContentCache
 from hasher.database_graph import DatabaseGraph, build_graph
+from hasher.database_graph.neighbours import unit_vectors
 from hasher.projections import Floats, PrincipalComponents, itq_rotation
+
+#: Neighbours of an item, the exponent of their cosines, and the steps, of `TrainingItems.diffused`. The same for every
+#: data set; found on validation queries of 400 Gaussian classes, where 1, 3 and 6 steps gave leaves in which two items
+#: are of one class with probability 0.09, 0.38 and 0.45 (0.007 without).
+NEIGHBOURS, EDGE_POWER, DIFFUSION_STEPS = 10, 3.0, 3
 
 
 class TrainingItems:
@@ -42,6 +48,23 @@ class TrainingItems:
             return [itq_rotation(self.components.project(self.features, bits), seed)]
 
         return self.cache.get(f"itq-{bits}-{seed}", 1, compute)[0]
+
+    def diffused(self) -> Floats:
+        """Directions of the items (n, d) after `DIFFUSION_STEPS` averages over the nearest in the graph of them all.
+
+        Where classes are many and noise is wide, no single direction tells two of them apart, and the leaves of a
+        projection tree hold strangers. An item's nearest are mostly of its own class all the same, so averages of
+        neighbours part where the items do not.
+        """
+
+        def compute() -> list[NDArray[Any]]:
+            adjacency = self.graph(NEIGHBOURS, EDGE_POWER).adjacency.astype(np.float32)
+            vectors = unit_vectors(self.features, self.mean)
+            for _ in range(DIFFUSION_STEPS):
+                vectors = adjacency @ vectors
+            return [unit_vectors(vectors, np.zeros_like(self.mean))]
+
+        return self.cache.get(f"diffused-{NEIGHBOURS}-{EDGE_POWER:g}-{DIFFUSION_STEPS}", 1, compute)[0]
 
     def graph(self, k: int, edge_power: float) -> DatabaseGraph:
         """The graph of all items that links each to its `k` nearest."""

@@ -81,6 +81,7 @@ class GradientTraining:
                 start_at_itq(self.model.encoder, items, seed)
         self.model.to(device)
         self._items = self.model.encoder.normalise(torch.from_numpy(items.features).to(device))
+        self._near = _near(items, config, self._items)
         self._survey = self.model.survey(items, device)
         self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
         self._schedule = _schedule(self._optimiser, config, len(self._items))
@@ -126,9 +127,9 @@ class GradientTraining:
 
     def _order(self) -> Tensor:
         """The items of an epoch, mini-batch after mini-batch."""
-        if self.config.batches == "random":
+        if self._near is None:
             return random_order(len(self._items), self._random)
-        return neighbourhood_order(self._items, self.config.leaf_size, self._random)
+        return neighbourhood_order(self._near, self.config.leaf_size, self._random)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `load_state_dict` needs to go on as if nothing had happened; tensors and numbers only."""
@@ -150,6 +151,13 @@ class GradientTraining:
             self._average.load_state_dict(state["average"])
         self._random.set_state(state["random"].cpu())
         self.epoch = state["epoch"]
+
+
+def _near(items: TrainingItems, config: TrainedConfig, normalised: Tensor) -> Tensor | None:
+    """The vectors (n, ·) by whose nearness items share a mini-batch; None where any may."""
+    if config.batches == "graph":
+        return torch.from_numpy(items.diffused()).to(normalised.device)
+    return normalised if config.batches == "neighbourhood" else None
 
 
 def _schedule(optimiser: torch.optim.Optimizer, config: TrainedConfig, items: int) -> LRScheduler:

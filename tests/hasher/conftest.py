@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.model import HAGCN
+from hasher.methods.registry import find_method
 from hasher.model_file import SavedHasher
 
 MakeHasher = Callable[..., SavedHasher]
@@ -18,7 +19,7 @@ def make_hasher() -> MakeHasher:
     """``make_hasher(width, bits, seed, about)``: an untrained hasher, whose codes of normal vectors differ much."""
 
     def make(width: int = 10, bits: int = 13, seed: int = 0, about: dict[str, Any] | None = None) -> SavedHasher:
-        config = HasherConfig(filter="gcn", bits=bits, ae_width=16)
+        config = HAGCNConfig(filter="gcn", bits=bits, ae_width=16)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
             model = HAGCN(config, torch.randn(width) / 10)
@@ -27,6 +28,6 @@ def make_hasher() -> MakeHasher:
             model.encoder.to_bits.bias -= model.encoder.to_bits(model.encoder.continuous(torch.randn(64, width))).mean(
                 0
             )
-        return SavedHasher(model.eval(), about or {})
+        return SavedHasher(find_method("gcn"), config, model.eval(), about or {})
 
     return make

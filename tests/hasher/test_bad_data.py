@@ -15,7 +15,7 @@ import run_study
 from hasher.__main__ import main
 from hasher.data import load_dataset, make_splits
 from hasher.data.splits import SplitConfig
-from hasher.methods.hagcn.config import FILTER_NAMES
+from tests.hasher.hashing import FILTER_NAMES
 
 ITEMS, WIDTH = 30, 6
 

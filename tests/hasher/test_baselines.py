@@ -1,4 +1,4 @@
-"""Baselines against scikit-learn, a float64 ITQ, hashes whose collisions are known, and hypercubes."""
+"""Linear hashes against scikit-learn, a float64 ITQ, known collisions and hypercubes; rankings by float vectors."""
 
 import faiss
 import numpy as np
@@ -10,18 +10,14 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from hasher.baselines import (
-    BASELINES,
-    PROJECTIONS,
-    STOCHASTIC,
-    baseline_codes,
-    evaluate_baseline,
-)
 from hasher.data import EmbeddingSet, SplitConfig, load_dataset, make_splits
 from hasher.errors import UserError
+from hasher.methods.registry import find_method
 from hasher.projections import ITQ_ITERATIONS
-from hasher.retrieval import evaluate, released_map
-from hasher.scoring import released_label_shift
+from hasher.references import REFERENCES
+from hasher.retrieval import released_map
+from hasher.scoring import released_label_shift, released_score, score_codes
+from tests.hasher.hashing import CPU, codes_of
 
 
 @pytest.fixture(scope="module")
@@ -41,24 +37,27 @@ def blobs(classes=3, each=20, width=6, seed=0):
     return EmbeddingSet("blobs", features, labels, tuple("abcdefghijkl"[:classes]))
 
 
+def directions(name, train, bits):
+    method = find_method(name)
+    return method.start(method.configure({"bits": bits}), train, 0, CPU).encoder.directions.numpy()
+
+
 def quantisation_loss(projected, rotation):
     rotated = projected @ rotation
     return np.square(np.where(rotated > 0, 1, -1) - rotated).sum()
 
 
 def test_float_cosine_is_the_cosine_of_raw_vectors(digits, final):
-    result = evaluate_baseline("float_cosine", digits, final, bits=16)
+    result = REFERENCES["float_cosine"].evaluate(digits, final, 200)
     cosine = cosine_similarity(digits.features[final.queries], digits.features[final.database])
     relevant = digits.labels[final.queries][:, None] == digits.labels[final.database]
     expected = np.mean([average_precision_score(hits, scores) for hits, scores in zip(relevant, cosine, strict=True)])
-    assert result.retrieval.map == pytest.approx(expected, abs=1e-6)
-    assert result.query_codes is result.database_codes is result.map_released is None
-    assert evaluate_baseline("float_cosine", digits, final, bits=999, seed=7).retrieval.map == result.retrieval.map
+    assert result.map == pytest.approx(expected, abs=1e-6) and result.bits is None
 
 
 def test_pca_sign_agrees_with_scikit_learn(digits, final):
     train = digits.features[final.train]
-    (codes,) = baseline_codes("pca_sign", train, digits.features[final.queries], bits=12)
+    (codes,) = codes_of("pca_sign", train, digits.features[final.queries], bits=12)
     reference = PCA(12, svd_solver="full").fit(train.astype(np.float64))
     expected = reference.transform(digits.features[final.queries]) > 0
     flipped = (codes != expected).mean(axis=0) > 0.5  # the sign of a component is free
@@ -67,11 +66,11 @@ def test_pca_sign_agrees_with_scikit_learn(digits, final):
 
 def test_directions_without_variance_give_constant_bits(digits, final):
     """Digits have 64 pixels, three of them constant."""
-    (codes,) = baseline_codes("pca_sign", digits.features[final.train], digits.features, bits=64)
+    (codes,) = codes_of("pca_sign", digits.features[final.train], digits.features, bits=64)
     assert codes[:, :61].any(axis=0).all() and not codes[:, 61:].any()
     rng = np.random.default_rng(0)
     flat = (rng.standard_normal((50, 3)) @ rng.standard_normal((3, 8)) + 100).astype(np.float32)
-    (codes,) = baseline_codes("pca_sign", flat, flat, bits=3)
+    (codes,) = codes_of("pca_sign", flat, flat, bits=3)
     assert codes.any(axis=0).all()
 
 
@@ -91,7 +90,7 @@ def test_itq_agrees_with_a_float64_reference(digits, final):
         rotation = left @ right
         losses.append(quantisation_loss(projected, rotation))
     assert np.all(np.diff(losses) <= 1e-9) and losses[-1] < losses[0]
-    (codes,) = baseline_codes("itq", digits.features[final.train], queries, bits=bits, seed=seed)
+    (codes,) = codes_of("itq", digits.features[final.train], queries, bits=bits, seed=seed)
     assert np.mean(codes == ((queries - mean) @ components @ rotation > 0)) > 0.99
 
 
@@ -107,18 +106,18 @@ def test_itq_finds_the_corners_of_a_turned_cube():
     points = (turned + 0.05 * rng.standard_normal(turned.shape)).astype(np.float32)
     found = []
     for seed in range(10):
-        (codes,) = baseline_codes("itq", points, points, bits=8, seed=seed)
+        (codes,) = codes_of("itq", points, points, bits=8, seed=seed)
         agreement = np.mean(codes[:, :, None] == (corners > 0)[:, None, :], axis=0)
         found.append((np.abs(2 * agreement - 1) > 0.99).any(axis=0).mean())
     assert np.mean(found) > 0.5
 
 
 def test_itq_loses_no_more_than_faiss(digits, final):
-    """From any start; faiss 1.15.1 loses far more, see `hasher.baselines`."""
+    """From any start; faiss 1.15.1 loses far more, see `hasher.projections.itq_rotation`."""
     train, bits = digits.features[final.train], 16
     mean = train.mean(axis=0)
-    rotated = (train - mean) @ PROJECTIONS["itq"](train, bits, 0)[1]
-    projected = (train - mean) @ PROJECTIONS["pca_sign"](train, bits, 0)[1]
+    rotated = (train - mean) @ directions("itq", train, bits)
+    projected = (train - mean) @ directions("pca_sign", train, bits)
     transform = faiss.ITQMatrix(bits)
     transform.train(projected)
     ours, theirs = (quantisation_loss(values, np.eye(bits)) for values in (rotated, transform.apply(projected)))
@@ -127,20 +126,20 @@ def test_itq_loses_no_more_than_faiss(digits, final):
 
 def test_lsh_collides_as_often_as_the_angle_says():
     """A bit of two vectors differs with probability angle / pi (Charikar 2002)."""
-    angle, bits = 0.7, 40_000
+    angle, bits = 0.7, 4096
     train = np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]], dtype=np.float32)  # mean 2, 3, 4
     pair = np.array([[1, 0, 0], [np.cos(angle), np.sin(angle), 0]]) * [[2.0], [0.5]] + [2, 3, 4]
-    (codes,) = baseline_codes("lsh", train, pair.astype(np.float32), bits=bits)
+    (codes,) = codes_of("lsh", train, pair.astype(np.float32), bits=bits)
     assert np.mean(codes[0] != codes[1]) == pytest.approx(angle / np.pi, abs=4 * np.sqrt(0.25 / bits))
 
 
 @pytest.mark.parametrize("name", ["lsh", "pca_sign", "itq"])
 def test_codes_depend_on_the_seed_only_where_they_are_said_to(name):
     data = blobs()
-    first, again, other = (baseline_codes(name, data.features, data.features, bits=5, seed=s)[0] for s in (0, 0, 1))
+    first, again, other = (codes_of(name, data.features, data.features, bits=5, seed=s)[0] for s in (0, 0, 1))
     assert first.dtype == bool and first.shape == (60, 5)
     assert np.array_equal(first, again)
-    assert np.array_equal(first, other) == (name not in STOCHASTIC)
+    assert np.array_equal(first, other) == (not find_method(name).has_randomness)
 
 
 @pytest.mark.parametrize("name", ["lsh", "pca_sign", "itq"])
@@ -149,9 +148,9 @@ def test_an_item_has_the_same_code_in_any_company(name):
     rng = np.random.default_rng(0)
     train = rng.standard_normal((300, 8)).astype(np.float32)
     many = rng.standard_normal((9000, 8)).astype(np.float32)
-    whole, part = baseline_codes(name, train, many, many[8100:8300], bits=8)
+    whole, part = codes_of(name, train, many, many[8100:8300], bits=8)
     assert np.array_equal(whole[8100:8300], part)
-    (shifted,) = baseline_codes(name, train + 64, many + 64, bits=8)
+    (shifted,) = codes_of(name, train + 64, many + 64, bits=8)
     assert np.mean(shifted == whole) > 0.995
 
 
@@ -159,25 +158,16 @@ def test_an_item_has_the_same_code_in_any_company(name):
 @settings(max_examples=40, deadline=None)
 def test_projections_have_no_more_bits_than_dimensions_or_items(name, width, count, bits):
     train = np.random.default_rng(0).standard_normal((count, width)).astype(np.float32)
-    codes = baseline_codes(name, train, train, bits=bits)
+    codes = codes_of(name, train, train, bits=bits)
     assert (codes is None) == (bits > min(width, count))
     assert codes is None or codes[0].shape == (count, bits)
 
 
-def test_every_baseline_is_scored_on_the_split(digits, final):
-    for name in PROJECTIONS:
-        result = evaluate_baseline(name, digits, final, bits=24, seed=2, k=50)
-        inputs = (digits.features[rows] for rows in (final.train, final.queries, final.database))
-        queries, database = baseline_codes(name, *inputs, bits=24, seed=2)
-        labels = digits.labels[final.queries], digits.labels[final.database]
-        assert np.array_equal(result.query_codes, queries) and np.array_equal(result.database_codes, database)
-        assert result.retrieval.map == evaluate(queries, labels[0], database, labels[1], 50).map
-        assert result.map_released == released_map(queries, labels[0], database, labels[1], 50)
-    assert evaluate_baseline("itq", digits, final, bits=65) is None
-
-
 def test_itq_beats_pca_sign_and_lsh_on_digits(digits, final):
-    scores = {name: evaluate_baseline(name, digits, final, bits=32).retrieval.map for name in BASELINES}
+    scores = {}
+    for name in ("lsh", "pca_sign", "itq"):
+        parts = (digits.features[rows] for rows in (final.train, final.queries, final.database))
+        scores[name] = score_codes(digits, final, *codes_of(name, *parts, bits=32), k=200).map
     assert scores["itq"] > scores["lsh"] + 0.1 and scores["itq"] > scores["pca_sign"] + 0.1
 
 
@@ -187,41 +177,23 @@ def test_test_queries_never_reach_the_fit(digits, final):
     changed[final.queries] = 99
     spoiled = EmbeddingSet("digits", changed, digits.labels, digits.class_names)
     for name in ("lsh", "pca_sign", "itq"):
-        clean, dirty = (evaluate_baseline(name, data, final, bits=16).database_codes for data in (digits, spoiled))
+        clean, dirty = (
+            codes_of(name, data.features[final.train], data.features[final.database], bits=16)[0]
+            for data in (digits, spoiled)
+        )
         assert np.array_equal(clean, dirty)
-
-
-def test_unlabelled_items_are_fitted_on():
-    data = blobs()
-    labels = np.where(np.arange(60) % 4 == 0, -1, data.labels)
-    mixed = EmbeddingSet("mixed", data.features, labels, data.class_names)
-    split = make_splits(mixed, SplitConfig()).final
-    result = evaluate_baseline("pca_sign", mixed, split, bits=4)
-    (expected,) = baseline_codes("pca_sign", data.features[split.train], data.features[split.database], bits=4)
-    (without,) = baseline_codes("pca_sign", data.features[split.database], data.features[split.database], bits=4)
-    assert len(split.train) > len(split.database)
-    assert np.array_equal(result.database_codes, expected) and not np.array_equal(expected, without)
 
 
 def test_released_labels_are_shifted_unless_there_are_ten_classes(digits):
     assert released_label_shift(len(digits.class_names)) == 0
     data = blobs(classes=3)
     split = make_splits(data, SplitConfig()).final
-    result = evaluate_baseline("lsh", data, split, bits=8)
+    codes = codes_of("lsh", *(data.features[rows] for rows in (split.train, split.queries, split.database)), bits=8)
     labels = data.labels[split.queries] - 1, data.labels[split.database] - 1
-    expected = released_map(result.query_codes, labels[0], result.database_codes, labels[1])
-    assert result.map_released == expected and released_label_shift(len(data.class_names)) == -1
+    expected = released_map(codes[0], labels[0], codes[1], labels[1], 200)
+    assert released_score(data, split, *codes, 200) == expected and released_label_shift(len(data.class_names)) == -1
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        ({"name": "pq", "bits": 8}, "baseline: no hash is called 'pq', expected one of lsh, pca_sign, itq"),
-        ({"name": "float_cosine", "bits": 8}, "baseline: no hash is called 'float_cosine'"),
-        ({"name": "itq", "bits": 0}, "bits: must be at least 1, not 0"),
-    ],
-)
-def test_bad_calls_are_refused(call, message):
-    data = blobs()
-    with pytest.raises(UserError, match=message):
-        baseline_codes(call["name"], data.features, bits=call["bits"])
+def test_a_code_of_no_bits_is_refused():
+    with pytest.raises(UserError, match=r"^here: bits: .*greater than or equal to 1, not 0"):
+        find_method("itq").parse({"bits": 0}, "here")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from hasher.__main__ import main
 from hasher.data import Items, SplitConfig, Vectors, load_dataset, make_splits
+from hasher.encoders import TwoLayerEncoder
 from hasher.encoding import CHUNK, encode, encode_packed, real_values
 from hasher.errors import UserError
-from hasher.methods.hagcn.model import Encoder
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
 from hasher.retrieval import unpack
 from hasher.search.codes_file import hash_items, is_codes_file, load_codes, save_codes
@@ -128,7 +128,7 @@ def test_memory_does_not_grow_with_the_number_of_vectors(tmp_path: Path, make_ha
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 1e300])
 @pytest.mark.parametrize("row", [0, CHUNK + 5])
 def test_a_vector_that_cannot_be_reckoned_with_is_named(value: float, row: int) -> None:
-    encoder = Encoder(torch.zeros(3), 4, 5)
+    encoder = TwoLayerEncoder(torch.zeros(3), 4, 5)
     features = np.ones((CHUNK + 10, 3))
     features[row, 1] = value
     with pytest.raises(UserError, match=f"features: row {row} holds NaN or infinity, or is longer than"):
@@ -137,7 +137,7 @@ def test_a_vector_that_cannot_be_reckoned_with_is_named(value: float, row: int) 
 
 def test_large_vectors_that_a_data_set_may_hold_are_encoded() -> None:
     """Their largest value is above what the quick check lets pass, their length is not."""
-    encoder = Encoder(torch.zeros(3), 4, 5)
+    encoder = TwoLayerEncoder(torch.zeros(3), 4, 5)
     features = np.array([[8e18, 0, 0], [1, 0, 0]])
     codes = encode(encoder, features)
     np.testing.assert_array_equal(codes[0], codes[1])

@@ -3,6 +3,7 @@
 import json
 import pickle
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from hasher.__main__ import main
+from hasher.contract import epochs_left
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.model_file import FORMAT, SavedHasher, load_hasher, save_hasher, to_bytes
-from hasher.training.loop import Trainer
+from tests.hasher.hashing import FILTER_NAMES, method_of, start
 
 
 def trained(name: str = "gcn") -> tuple[SavedHasher, np.ndarray]:
     features = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
-    trainer = Trainer(HasherConfig(filter=name, bits=10, ae_width=8, epochs=1), features, 0, torch.device("cpu"))
-    list(trainer.run())
-    return SavedHasher(trainer.model, {"dataset": "noise", "map": 0.25}), features
+    trainer = start(HAGCNConfig(filter=name, bits=10, ae_width=8, epochs=1), features, 0, torch.device("cpu"))
+    list(epochs_left(trainer))
+    return SavedHasher(
+        method_of(trainer.config), trainer.config, trainer.model, {"dataset": "noise", "map": 0.25}
+    ), features
 
 
 @pytest.mark.parametrize("name", FILTER_NAMES)
@@ -63,8 +67,8 @@ def test_what_is_not_a_hasher_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a hasher"):
         load_hasher(path)
     save_hasher(trained()[0], path)
-    config = HasherConfig(filter="gcn", bits=11, ae_width=8).model_dump_json()
-    metadata = {"format": FORMAT, "config": config, "about": json.dumps({})}
+    config = HAGCNConfig(filter="gcn", bits=11, ae_width=8).model_dump_json()
+    metadata = {"format": FORMAT, "method": "gcn", "config": config, "about": json.dumps({})}
     save_file(load_file(path), path, metadata)
     with pytest.raises(UserError, match="weights do not fit the configuration"):
         load_hasher(path)
@@ -139,11 +143,13 @@ def test_a_file_cut_short_or_changed_is_refused_in_one_line_or_holds_the_same_sh
         ({"config": '{"filter": "gcn", "colour": "red"}'}, "colour: unknown key"),
         ({"config": '{"filter": "gcn", "bits": 10, "ae_width": 1000000000000}'}, "weights do not fit"),
         ({"config": '{"filter": "gcn", "bits": 10, "ae_width": 1e300}'}, "weights do not fit|ae_width"),
-        ({"config": '{"filter": "chebyshev", "filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
-        ({"config": '{"filter": "spline", "filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
+        ({"method": "chebyshev", "config": '{"filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
+        ({"method": "spline", "config": '{"filter_order": 1000000000000, "bits": 10, "ae_width": 8}'}, "not fit"),
         ({"about": None}, "no JSON object as 'about'"),
         ({"about": "nonsense"}, "no JSON object as 'about'"),
-        ({"format": "hagcn-hasher-9"}, r"not a hasher \(format 'hagcn-hasher-9', expected 'hagcn-hasher-2'\)"),
+        ({"format": "hagcn-hasher-9"}, r"not a hasher \(format 'hagcn-hasher-9', expected 'hagcn-hasher-3'\)"),
+        ({"format": "hagcn-hasher-2"}, r"only that version reads: train it again, or check out version 0\.2\.0"),
+        ({"method": "simhash"}, r"of the method 'simhash', which is not installed here \(spline, .*itq\)"),
         ({"format": "hagcn-hasher-1"}, r"only that version reads: train it again, or check out version 0\.1\.0"),
     ],
 )  # fmt: skip
@@ -211,7 +217,7 @@ def test_folders_and_empty_files_are_refused(tmp_path: Path) -> None:
 def test_the_fingerprint_is_that_of_the_encoder() -> None:
     hasher, features = trained()
     assert hasher.fingerprint == trained()[0].fingerprint
-    assert SavedHasher(hasher.model, {"other": 1}).fingerprint == hasher.fingerprint
+    assert replace(hasher, about={"other": 1}).fingerprint == hasher.fingerprint
     for name in hasher.model.encoder.state_dict():
         changed = trained()[0]
         changed.model.encoder.state_dict()[name].view(-1)[0] += 1
