@@ -32,10 +32,6 @@ class TrackingOptions:
     mlflow: str | None = None  #: a tracking URI
     wandb: bool = False
 
-    @property
-    def wanted(self) -> bool:
-        return self.tensorboard or self.mlflow is not None or self.wandb
-
 
 @dataclass(frozen=True)
 class RunOptions:

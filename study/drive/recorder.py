@@ -11,6 +11,7 @@ import numpy as np
 
 from hasher.files import write_atomically
 from study.drive.lost_workers import LostWorkers
+from study.drive.tracking.trackers import Trackers
 from study.plan.finished import State
 from study.plan.order import Plan
 from study.plan.tasks import Job, Task
@@ -32,18 +33,20 @@ class Recorder:
     """Follows the runs in flight, each under the id its executor gave it.
 
     Files of a run are written before its end is recorded: a run that counts as finished has its files. `trouble` is
-    what keeps the whole study from going on.
+    what keeps the whole study from going on. `trackers` are told of every run.
     """
 
     def __init__(
-        self, ledger: Ledger, plan: Plan, run: StudyFolder, lost_workers: LostWorkers, driver_facts: dict[str, Any]
-    ) -> None:
+        self, ledger: Ledger, plan: Plan, run: StudyFolder, lost_workers: LostWorkers, driver_facts: dict[str, Any],
+        trackers: Trackers | None = None,
+    ) -> None:  # fmt: skip
         self.ledger = ledger
         self.plan = plan
         self.trouble: Exception | None = None
         self._lost_workers = lost_workers
         self._run = run
         self._driver_facts = driver_facts
+        self._trackers = trackers or Trackers()
         self._running: dict[str, _Running] = {}
         self._next: Job | None = None
 
@@ -74,6 +77,7 @@ class Recorder:
         if job is not None:
             self._lost_workers.began(job.task)
             self._running[run_id] = _Running(job)
+            self._trackers.begin(job)
         return job
 
     def _open(self) -> Job | None:
@@ -110,6 +114,7 @@ class Recorder:
             write_atomically(self._run.evaluation(task), _npz(step.evaluation))
         if step.model is not None:
             write_atomically(self._run.model(task.cell), step.model)
+        self._trackers.log(task, step)
 
     def lost(self, run_id: str) -> int:
         """The worker of a run was lost. Returns how often that may happen again; below 0, it was once too often."""
@@ -130,11 +135,20 @@ class Recorder:
         if running.state is None:
             self.ledger.abandon(task)
             self.plan.requeue(task)
+            self._trackers.end(task, "failed")
             return
         outcome = {key: _finite(value) for key, value in {**running.outcome, **self._driver_facts}.items()}
         self.ledger.finish(task, running.state, outcome, _columns(running.epochs))
         self.plan.ended(task)
         self._lost_workers.ended(task)
+        self._trackers.end(task, "failed" if running.state == "failed" else "complete")
+
+    def close(self) -> None:
+        """The study has ended or stops: nothing starts any more, and no step is collected."""
+        try:
+            self.release()
+        finally:
+            self._trackers.close()
 
 
 def _columns(epochs: dict[int, dict[str, float]]) -> dict[str, list[float | None]]:

@@ -25,7 +25,8 @@ from study.drive.cluster import Nodes, check_address, connect, environment
 from study.drive.head_node import watched
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
-from study.drive.tracking import Tracker
+from study.drive.tracking.trackers import Trackers
+from study.drive.tracking.wanted import open_trackers
 from study.drive.tune_parts import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.options import RunOptions
 from study.plan.order import Plan
@@ -73,7 +74,7 @@ def run_study(
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     run = StudyFolder(options.runs_dir / spec.name)
     run.check(spec, options.storage)  # before anything is read or written for a study that cannot go on
-    trackers = [Tracker(options.tracking, spec.name, run.tracking, console)] if options.tracking.wanted else []
+    trackers = open_trackers(options.tracking, spec.name, run.tracking, console)
     shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
     with run.locked(), _full_disks_explained(run), shared.kept_up(run) if shared else nullcontext():
@@ -97,8 +98,7 @@ def run_study(
 
 def _execute(
     spec: StudySpec, options: RunOptions, console: Console, trainable: type[tune.Trainable], run: StudyFolder,
-    ledger: Ledger, data: dict[str, StudyData], budget: Budget, trackers: list[Tracker],
-    shared: SharedStorage | None,
+    ledger: Ledger, data: dict[str, StudyData], budget: Budget, trackers: Trackers, shared: SharedStorage | None,
 ) -> None:  # fmt: skip
     resources = options.resources
     with connect(options.address), _tune_settings():
@@ -107,7 +107,7 @@ def _execute(
             nodes.check()
         progress = Progress(spec, ledger.finished, nodes.slots() or 1, console)
         facts = {"commit": git_commit(Path(__file__).resolve().parents[2])}
-        recorder = Recorder(ledger, Plan(spec, ledger.finished), run, LostWorkers(nodes.dead), facts)
+        recorder = Recorder(ledger, Plan(spec, ledger.finished), run, LostWorkers(nodes.dead), facts, trackers)
         placed = tune.with_resources(
             tune.with_parameters(trainable, data=data, resources=resources),
             {"cpu": resources.cpus, "gpu": resources.gpus},
@@ -126,7 +126,7 @@ def _execute(
                 storage_path=shared.checkpoints if shared else str(run.ray.resolve()),
                 storage_filesystem=shared.filesystem if shared else None,
                 stop=budget.deadline,
-                callbacks=[*trackers, Collector(recorder, progress.refresh), LastCheckpoints()],
+                callbacks=[Collector(recorder, progress.refresh), LastCheckpoints()],
                 failure_config=FailureConfig(max_failures=RETRIES),
                 checkpoint_config=CheckpointConfig(checkpoint_frequency=spec.checkpoint_every, checkpoint_at_end=False),
                 verbose=0,
@@ -137,7 +137,7 @@ def _execute(
             with nodes.requested(), progress.showing(), watched(head_node, progress.say):
                 tuner.fit()
         finally:
-            recorder.release()
+            recorder.close()
     if shared is not None:
         shared.forget_checkpoints()
     shutil.rmtree(run.ray, ignore_errors=True)

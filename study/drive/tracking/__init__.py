@@ -1,0 +1,1 @@
+"""Trackers that people watch experiments with elsewhere: TensorBoard, MLflow, Weights & Biases."""
