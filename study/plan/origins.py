@@ -1,9 +1,9 @@
-"""Where each key of a study is from: its search-space file, the command line or a default."""
+"""Where each key of a study is from: its search space, one that this extends, the command line or a default."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from hasher.methods.registry import find_method
 from study.plan.dimensions import Value
 from study.plan.spec import StudySpec
 
-Origin = Literal["file", "command line", "default"]
+Origin = Literal["file", "base", "command line", "default"]
 #: Keys with entries of their own, each of which has an origin.
 SECTIONS = ("fixed", "space")
 #: The format is no choice of anyone's.
@@ -26,12 +26,15 @@ class Origins(BaseModel):
 
     file: str = Field(description="the search space")
     keys: dict[str, Origin] = Field(description="by key of the spec; entries of fixed and space are `space.alpha`")
+    bases: dict[str, list[str]] = Field(
+        default_factory=dict, description="by search space that the file extends, the keys that are from there"
+    )
     limits: dict[str, str] = Field(
         default_factory=dict, description="the file that limits a data set which the command line names, by data set"
     )
     hyperparameters: dict[str, Value | dict[str, Value]] = Field(
         default_factory=dict,
-        description="those that neither file nor command line names, with the default, or the default by method",
+        description="those that neither a file nor the command line names, with the default, or the default by method",
     )
 
     def to_yaml(self) -> str:
@@ -39,16 +42,17 @@ class Origins(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
 
     def in_words(self, spec: StudySpec) -> list[tuple[str, str]]:
-        """(where from, what) in four lines at most; defaults and what the command line says with their values."""
+        """(where from, what), a line a source; defaults and what the command line says with their values."""
         values = spec.model_dump(mode="json")
         values["datasets"] = [dataset.source for dataset in spec.datasets]
-        by_origin: dict[Origin, list[str]] = {"file": [], "command line": [], "default": []}
+        by_origin: dict[Origin, list[str]] = {origin: [] for origin in get_args(Origin)}
         for key, origin in self.keys.items():
-            by_origin[origin].append(key if origin == "file" else _with_value(key, values))
+            by_origin[origin].append(key if origin in ("file", "base") else _with_value(key, values))
         limited = [f"limits of {name} as in {file}" for name, file in self.limits.items()]
         hyperparameters = [_hyperparameter(key, value) for key, value in self.hyperparameters.items()]
         found = {
             self.file: _grouped(by_origin["file"]),
+            **{base: _grouped(keys) for base, keys in self.bases.items()},
             "the command line": [*by_origin["command line"], *limited],
             "defaults of a study": by_origin["default"],
             "defaults of the methods": hyperparameters,
@@ -57,15 +61,26 @@ class Origins(BaseModel):
 
 
 def find_origins(
-    spec: StudySpec, file: str, values: Mapping[str, Any], overrides: Mapping[str, Any], limits: Mapping[str, str]
+    spec: StudySpec, file: str, files: Mapping[str, str], overrides: Mapping[str, Any], limits: Mapping[str, str]
 ) -> Origins:
-    """Of a study made of the `values` in a `file` and the `overrides` of the command line."""
+    """Of a study of the search space `file`: its keys are from `files`, by key (``bits``, ``space``, ``space.alpha``),
+    and from the `overrides` of the command line."""
     keys: dict[str, Origin] = {}
+    bases: dict[str, list[str]] = {}
     for key in KEYS:
-        origin: Origin = "command line" if key in overrides else "file" if key in values else "default"
-        entries = getattr(spec, key) if key in SECTIONS else {}
-        keys |= dict.fromkeys([f"{key}.{name}" for name in entries] or [key], origin)
-    return Origins(file=file, keys=keys, limits=dict(limits), hyperparameters=default_hyperparameters(spec))
+        for name in [f"{key}.{entry}" for entry in (getattr(spec, key) if key in SECTIONS else ())] or [key]:
+            if key in overrides:
+                keys[name] = "command line"
+            elif name not in files:
+                keys[name] = "default"
+            elif files[name] == file:
+                keys[name] = "file"
+            else:
+                keys[name] = "base"
+                bases.setdefault(files[name], []).append(name)
+    return Origins(
+        file=file, keys=keys, bases=bases, limits=dict(limits), hyperparameters=default_hyperparameters(spec)
+    )
 
 
 def default_hyperparameters(spec: StudySpec) -> dict[str, Value | dict[str, Value]]:

@@ -1,4 +1,4 @@
-"""A search-space file and what the command line says in place of its values: one study, and where its keys are from."""
+"""A search space and what the command line says in place of its values: one study, and where its keys are from."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from hasher.data.registry import BUILT_IN
 from hasher.errors import UserError, first_error
 from hasher.filters import FILTERS
+from study.plan.extending import read_mapping, read_search_space
 from study.plan.origins import Origins, find_origins
 from study.plan.spec import DatasetSpec, StudySpec
 
@@ -52,13 +52,14 @@ class _Entry:
 
 
 def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> PlannedStudy:
-    """The study in a YAML file, with `overrides` (top-level keys) in place of the file's values.
+    """The study in a YAML file and those it extends, with `overrides` (top-level keys) in place of their values.
 
     Without a `name` the study is called as the file; where that names no data, as the data and the file, and in the
     ranges for any data as the data alone. A data set that the file knows keeps the limits it has there. Where
     `overrides` name other data than the file, so does the description. Raises `UserError` naming the file and the key.
     """
-    values, changed = _mapping(path), dict(overrides or {})
+    space, changed = read_search_space(path, SHIPPED), dict(overrides or {})
+    values = space.values
     if values.get("datasets") is None:
         values.pop("datasets", None)
     own = _entries(values, path)
@@ -71,12 +72,14 @@ def read_study(path: Path, overrides: Mapping[str, Any] | None = None) -> Planne
         limits = {entry.source: shown(entry.file) for entry in found if entry.is_limited}
     if own and other_data:  # the file's own words are of its own data
         values.pop("description", None)
-    spec = _valid(path, {"name": path.stem if own else "data", **values, **changed})
+    files = {key: shown(file) for key, file in space.files.items() if key in values or "." in key}
+    named = {"name": path.stem if own else "data", **values, **changed}
+    spec = _valid(path, named, {key: file for key, file in files.items() if key not in changed})
     if not own and "name" not in values | changed:
         spec = spec.model_copy(update={"name": _named_after(spec.datasets, path)})
     if other_data:
         spec = spec.model_copy(update={"description": f"{_data(spec)}: {spec.description or _scope(spec)}"})
-    return PlannedStudy(spec, find_origins(spec, shown(path), values, changed, limits))
+    return PlannedStudy(spec, find_origins(spec, shown(path), files, changed, limits))
 
 
 def read_spec(path: Path, overrides: Mapping[str, Any] | None = None) -> StudySpec:
@@ -90,25 +93,7 @@ def shown(path: Path) -> str:
     return resolved.relative_to(SHIPPED.parent).as_posix() if resolved.is_relative_to(SHIPPED) else str(path)
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such search space") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as datasets, methods and bits")
-    if "filters" in values:  # another name for it
-        if "methods" in values:
-            raise UserError(f"{path}: filters: another name for methods, give one of them")
-        values = {("methods" if key == "filters" else key): value for key, value in values.items()}
-    return values
-
-
-def _valid(path: Path, values: dict[str, Any]) -> StudySpec:
+def _valid(path: Path, values: dict[str, Any], files: Mapping[str, str]) -> StudySpec:
     for key, field in StudySpec.model_fields.items():
         if field.is_required() and key not in values:
             how = "; name the data with --dataset, or in the file" if key == "datasets" else ", expected in the file"
@@ -116,7 +101,17 @@ def _valid(path: Path, values: dict[str, Any]) -> StudySpec:
     try:
         return StudySpec.model_validate(values)
     except ValidationError as error:
-        raise UserError(f"{path}: {first_error(error)}") from None
+        said = first_error(error)
+        raise UserError(f"{path}: {said}{_from_base(said, shown(path), files)}") from None
+
+
+def _from_base(said: str, own: str, files: Mapping[str, str]) -> str:
+    """Which other file has the key that is at fault, as it may not even be in the one that was given."""
+    parts = said.split(":", 1)[0].split(".")
+    for key in (".".join(parts[:2]), parts[0]):
+        if key in files:
+            return f" ({key} is from {files[key]})" if files[key] != own else ""
+    return ""
 
 
 def _entries(values: Mapping[str, Any], path: Path) -> dict[str, _Entry]:
@@ -132,7 +127,7 @@ def _shipped_entries(sources: Sequence[str]) -> dict[str, _Entry]:
     for source in sources:
         path = SHIPPED / f"{source}.yaml"
         if source in BUILT_IN and path.exists():
-            found |= {name: entry for name, entry in _entries(_mapping(path), path).items() if name == source}
+            found |= {name: entry for name, entry in _entries(read_mapping(path), path).items() if name == source}
     return found
 
 

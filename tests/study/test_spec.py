@@ -15,6 +15,7 @@ from hasher.data import load_dataset
 from hasher.errors import UserError
 from hasher.methods.hagcn.config import HasherConfig
 from study.plan.dimensions import Dimension
+from study.plan.extending import EXTENDS
 from study.plan.space_file import read_spec
 from study.plan.spec import TUNABLE, StudySpec, differences
 from study.plan.tasks import all_tasks, cells
@@ -51,7 +52,7 @@ def test_the_shipped_spaces_are_the_promised_ones() -> None:
 def test_their_readme_lists_every_file_and_every_key() -> None:
     readme = (Path(__file__).parents[2] / "search_spaces" / "README.md").read_text(encoding="utf-8")
     keys = {key for row in re.findall(r"^\| (`.*?`) \|", readme, re.MULTILINE) for key in re.findall(r"`(.+?)`", row)}
-    assert set(StudySpec.model_fields) <= keys
+    assert {*StudySpec.model_fields, EXTENDS} <= keys
     assert {path.name for path in SPACES} == {key for key in keys if key.endswith(".yaml") and " " not in key}
 
 
