@@ -12,6 +12,7 @@ import pandas as pd
 
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
+from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Kind, Task
@@ -85,10 +86,10 @@ class StudyRecords:
         return dict(iter(self.curves.groupby(["kind", "dataset", "method", "bits"])))
 
     def winner(self, cell: Cell) -> pd.Series | None:
-        """The complete search trial with the best validation `map`, the earlier of equals; None without one."""
+        """The search trial that replicates are trained like (`study.plan.finished.winning_place`); None without one."""
         trials = self.runs("search", cell)
-        complete = trials[(trials["state"] == "complete") & trials["map"].notna()]
-        return None if complete.empty else complete.iloc[int(complete["map"].argmax())]
+        place = winning_place(zip(trials["state"], trials["map"], strict=True))
+        return None if place is None else trials.iloc[place]
 
     def evaluation(self, kind: Kind, cell: Cell, index: int) -> dict[str, np.ndarray] | None:
         """Per-query arrays of one test run (`study.work.runs` says which); None without."""
