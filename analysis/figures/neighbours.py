@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.data import studied_data
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.names import label
-from hasher.data import EmbeddingSet, Split, load_dataset, make_splits
+from analysis.results import DatasetResults
+from hasher.data import EmbeddingSet, Split
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
@@ -26,21 +27,21 @@ LONGEST_NAME = 13
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [nearest_neighbours(view)]
+    return [nearest_neighbours(results)]
 
 
-def nearest_neighbours(view: DatasetView) -> StudyFigure:
+def nearest_neighbours(results: DatasetResults) -> StudyFigure:
     """Queries from the worst to the best and the items whose codes are nearest, right and wrong ones framed."""
     key, title = "nearest-neighbours", "Nearest neighbours of some queries"
-    cell = _best_cell(view)
+    cell = _best_cell(results)
     if cell is None:
         return nothing_to_draw(key, title, "no cell with a stored model and an evaluated first replicate")
     try:
-        shown = _retrieve(view, cell)
+        shown = _retrieve(results, cell)
     except UserError as error:
-        return nothing_to_draw(key, title, f"the data or the model cannot be read ({error})")
+        return nothing_to_draw(key, title, f"the data or the model cannot be had ({error})")
     if isinstance(shown, str):
         return nothing_to_draw(key, title, shown)
     wrong = sum(int((~row.relevant).sum()) for row in shown)
@@ -53,10 +54,10 @@ def nearest_neighbours(view: DatasetView) -> StudyFigure:
     return StudyFigure(key, f"{title}: {label(cell.method)}, {cell.bits} bits", sentence, lambda: _draw(shown))
 
 
-def _best_cell(view: DatasetView) -> Cell | None:
-    for row in view.winners[["method", "bits"]].itertuples(index=False):
-        cell = Cell(view.dataset, row[0], int(row[1]))
-        if view.study.run.model(cell).exists() and view.study.evaluation("replicate", cell, 0) is not None:
+def _best_cell(results: DatasetResults) -> Cell | None:
+    for row in results.winners[["method", "bits"]].itertuples(index=False):
+        cell = Cell(results.dataset, row[0], int(row[1]))
+        if results.study.run.model(cell).exists() and results.study.evaluation("replicate", cell, 0) is not None:
             return cell
     return None
 
@@ -74,19 +75,14 @@ class _Row:
     distances: np.ndarray
 
 
-def _retrieve(view: DatasetView, cell: Cell) -> list[_Row] | str:
+def _retrieve(results: DatasetResults, cell: Cell) -> list[_Row] | str:
     """The rows to show, or why there are none."""
-    spec = view.study.spec
-    wanted = next(one for one in spec.datasets if one.name == view.dataset)
-    dataset = load_dataset(wanted.source, view.study.data_dir)
+    studied = studied_data(results.study, results.dataset)
+    dataset, split = studied.dataset, studied.split
     if dataset.image_shape is None:
         return "the items of this data set are not pictures"
-    stored = view.records["data_fingerprint"].dropna().unique()
-    if list(stored) != [dataset.fingerprint]:
-        return f"the data found as {wanted.source} are not those of the study (their fingerprints differ)"
-    split = make_splits(dataset, wanted.split_config(spec.split_seed)).final
-    encoder = load_hasher(view.study.run.model(cell)).model.encoder
-    evaluation = view.study.evaluation("replicate", cell, 0) or {}
+    encoder = load_hasher(results.study.run.model(cell)).model.encoder
+    evaluation = results.study.evaluation("replicate", cell, 0) or {}
     precision = evaluation["average_precision"]
     order = np.argsort(precision, kind="stable")
     chosen = list(dict.fromkeys(int(order[round(q * (len(order) - 1))]) for q in QUANTILES))

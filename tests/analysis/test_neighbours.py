@@ -13,7 +13,7 @@ from synthetic import make_spec, write_study
 
 from analysis import style
 from analysis.figures.neighbours import nearest_neighbours
-from analysis.figures.view import DatasetView
+from analysis.results import results_of
 from analysis.study_records import load_study
 from hasher.data import load_dataset, make_splits
 from hasher.hagcn.config import HasherConfig
@@ -47,7 +47,7 @@ def test_neighbours_are_the_nearest_codes_and_wrong_ones_are_marked(trained, dig
     run, model = trained
     dataset, split = digits
     study = load_study(run)
-    figure = nearest_neighbours(DatasetView(study, "digits")).draw()
+    figure = nearest_neighbours(results_of(study, "digits")).draw()
     rows = np.array_split(np.array(figure.axes), 6)
     precision = study.evaluation("replicate", CELL, 0)["average_precision"]
     shown = [float(re.search(r"AP (-?[\d.]+)", row[0].get_xlabel())[1]) for row in rows]
@@ -71,7 +71,7 @@ def test_neighbours_are_the_nearest_codes_and_wrong_ones_are_marked(trained, dig
             assert (frame.get_linestyle() in ("-", "solid")) != wrong
             marked += wrong
     assert 0 < marked < 48
-    assert f"{marked} of the 48 neighbours shown" in nearest_neighbours(DatasetView(study, "digits")).sentence
+    assert f"{marked} of the 48 neighbours shown" in nearest_neighbours(results_of(study, "digits")).sentence
 
 
 def find(dataset, rows, panel):
@@ -83,8 +83,8 @@ def find(dataset, rows, panel):
 def test_other_data_than_the_studys_are_not_shown(trained):
     study = load_study(trained[0])
     study.records["data_fingerprint"] = "0" * 64
-    figure = nearest_neighbours(DatasetView(study, "digits"))
-    assert figure.drawing is None and "fingerprints differ" in figure.sentence
+    figure = nearest_neighbours(results_of(study, "digits"))
+    assert figure.drawing is None and "its fingerprint differs" in figure.sentence
 
 
 def test_data_that_cannot_be_found_are_said_to_be_missing(trained, tmp_path):
@@ -97,10 +97,10 @@ def test_data_that_cannot_be_found_are_said_to_be_missing(trained, tmp_path):
     model.parent.mkdir(parents=True)
     model.write_bytes(study.run.model(CELL).read_bytes())
     (study.run.path / "evaluations" / "gone").symlink_to(study.run.path / "evaluations" / "digits")
-    figure = nearest_neighbours(DatasetView(type(study)(study.run, moved, records), "gone"))
+    figure = nearest_neighbours(results_of(type(study)(study.run, moved, records), "gone"))
     assert figure.drawing is None
     assert figure.sentence == (
-        "Nothing to draw because the data or the model cannot be read (gone.npz: no such file or folder)."
+        "Nothing to draw because the data or the model cannot be had (gone.npz: no such file or folder)."
     )
 
 
@@ -108,5 +108,6 @@ def test_a_cell_without_a_model_is_passed_over_for_the_next_best(trained):
     """The best cell by validation has no model; the other one, which has, is shown."""
     study = load_study(trained[0])
     better = study.records.query("kind == 'search'").assign(method="none", map=0.99, state="complete")
-    study = type(study)(study.run, study.spec, pd.concat([study.records, better], ignore_index=True))
-    assert "GCN, 16 bits" in nearest_neighbours(DatasetView(study, "digits")).title
+    spec = study.spec.model_copy(update={"filters": ["gcn", "none"]})
+    study = type(study)(study.run, spec, pd.concat([study.records, better], ignore_index=True))
+    assert "GCN, 16 bits" in nearest_neighbours(results_of(study, "digits")).title
