@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from analysis.data import studied_data
 from analysis.study_records import StudyRecords
-from hasher.data import load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.retrieval import random_map
 
@@ -32,16 +32,12 @@ class Unknown:
 
 def chance_scores(study: StudyRecords, dataset: str) -> Chance | Unknown:
     """The scores of random codes. They need the labels, so the data set has to be found and be the one studied."""
-    wanted = next(one for one in study.spec.datasets if one.name == dataset)
     try:
-        data = load_dataset(wanted.source, study.data_dir)
-        split = make_splits(data, wanted.split_config(study.spec.split_seed)).final
+        data = studied_data(study, dataset)
     except UserError as error:
         return Unknown(str(error))
-    recorded = study.records.loc[study.records["dataset"] == dataset, "data_fingerprint"].dropna().unique()
-    if len(recorded) and data.fingerprint not in recorded:
-        return Unknown(f"{wanted.source}: not the data that was studied (its fingerprint differs)")
-    queries, database, k = data.labels[split.queries], data.labels[split.database], study.spec.k
+    labels, k = data.dataset.labels, study.spec.k
+    queries, database = labels[data.split.queries], labels[data.split.database]
     return Chance(
         random_map(queries, database), random_map(queries, database, k), random_released_map(queries, database, k)
     )

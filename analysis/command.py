@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 def _make(options: argparse.Namespace, console: Console) -> int:
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
-    for study in _studies(options.runs, options.data_dir):
+    for study in _one_by_one(_studies(options.runs, options.data_dir)):
         started = time.perf_counter()
         tables = write_tables(study)
         report = write_report(study)
@@ -92,7 +92,7 @@ def _explain(options: argparse.Namespace, console: Console) -> int:
 
 def _verify(options: argparse.Namespace, console: Console) -> int:
     differs = 0
-    for study in _studies(options.runs, options.data_dir):
+    for study in _one_by_one(_studies(options.runs, options.data_dir)):
         found = verify(study)
         for line in found:
             console.print(f"{study.run.path}: {line}", soft_wrap=True, markup=False)
@@ -111,3 +111,9 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
 def _studies(paths: Sequence[Path], data_dir: Path) -> list[StudyRecords]:
     """All of them before anything is written, so that a wrong path leaves nothing half done."""
     return [load_study(path, data_dir) for path in paths]
+
+
+def _one_by_one(studies: list[StudyRecords]) -> Iterator[StudyRecords]:
+    """Each study, let go of when the next is asked for: with it goes all that was worked out of it."""
+    while studies:
+        yield studies.pop(0)

@@ -6,9 +6,10 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from analysis.data import recorded_fingerprints
 from analysis.names import dataset_label, in_order
 from analysis.per_query import PerQuery, difference
-from analysis.results import DatasetResults
+from analysis.results import DatasetResults, results_of
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import PairedTest, holm, paired_test
 from analysis.study_records import StudyRecords
@@ -39,10 +40,7 @@ def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
         *(Text(f"  {line}") for line in changed),
     ]  # fmt: skip
     for dataset in common:
-        parts += [
-            Text(),
-            to_terminal(comparison_table(DatasetResults(first, dataset), DatasetResults(second, dataset))),
-        ]
+        parts += [Text(), to_terminal(comparison_table(results_of(first, dataset), results_of(second, dataset)))]
     return Group(*parts)
 
 
@@ -52,7 +50,7 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
     bits = sorted({*first.bits, *second.bits})
     cells = [Cell(first.dataset, method, length) for method in methods for length in bits]
     untestable = _untestable(first, second)
-    tests = {cell: untestable or _test(_scores(first, cell), _scores(second, cell)) for cell in cells}
+    tests = {cell: untestable or _test(first.scores(cell), second.scores(cell)) for cell in cells}
     tested = [cell for cell in cells if isinstance(tests[cell], PairedTest)]
     adjusted = dict(zip(tested, holm([tests[cell].p_value for cell in tested]), strict=True))  # type: ignore[union-attr]
     rows = [_row(first, second, cell, tests[cell], adjusted.get(cell)) for cell in cells]
@@ -73,19 +71,8 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
 
 def _untestable(first: DatasetResults, second: DatasetResults) -> str:
     """Why no cell of the data set can be tested; empty where some may be."""
-    ours, theirs = (set(_fingerprints(results)) for results in (first, second))
+    ours, theirs = (set(recorded_fingerprints(results.study, results.dataset)) for results in (first, second))
     return "the data are not the same (their fingerprints differ)" if ours and theirs and ours != theirs else ""
-
-
-def _fingerprints(results: DatasetResults) -> list[str]:
-    records = results.study.records
-    if "data_fingerprint" not in records:
-        return []
-    return list(records.loc[records["dataset"] == results.dataset, "data_fingerprint"].dropna().unique())
-
-
-def _scores(results: DatasetResults, cell: Cell) -> PerQuery | None:
-    return results.scores.get(cell)
 
 
 def _test(first: PerQuery | None, second: PerQuery | None) -> PairedTest | str:

@@ -12,9 +12,7 @@ from rich.text import Text
 
 from analysis.edges import edges
 from analysis.names import dataset_label, full_label
-from analysis.results import DatasetResults
-from analysis.statistics.column import FEWEST
-from analysis.statistics.intervals import bootstrap_interval
+from analysis.results import results_of
 from analysis.study_records import StudyRecords
 from analysis.summary import in_words, scored, search_counts, tested_counts, tested_kind, tested_runs
 from analysis.tables.formats import to_terminal
@@ -78,16 +76,16 @@ def _recorded(study: StudyRecords, cell: Cell) -> pd.DataFrame:
 
 
 def _score(study: StudyRecords, cell: Cell) -> list[str]:
-    results = DatasetResults(study, cell.dataset)
-    summary, scores = results.summary(cell), results.scores[cell]
+    results = results_of(study, cell.dataset)
+    summary = results.summary(cell)
     if summary["missing"]:
         return [f"none: {summary['missing']}"]
     spread = f" ± {decimals(summary['map_sd'])}" if pd.notna(summary["map_sd"]) else ""
     lines = [f"mAP {decimals(summary['map_mean'])}{spread} over {summary['replicates']} runs on the test queries"]
-    if scores is not None and (scores.fixed or len(scores.values) >= FEWEST) and scores.values.shape[1] > 1:
-        interval = bootstrap_interval(scores.values)
+    interval = results.interval(cell)
+    if interval is not None:
         lines.append(f"95% interval {decimals(interval.low)} to {decimals(interval.high)}")
-    column = results.columns[cell.bits]
+    column = results.column(cell.bits)
     pair = column.against_best(cell.method)
     if cell.method == column.best:
         lines.append(f"the best at {cell.bits} bits")

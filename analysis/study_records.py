@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from hasher.baselines import BASELINES
 from hasher.errors import UserError
+from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Kind, Task
 from study.record.study_folder import StudyFolder
+
+#: What one test run left by query, by radius and by bit; `study.work.runs` says which.
+Arrays = dict[str, np.ndarray]
+
+Made = TypeVar("Made")
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
 _NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
@@ -31,13 +38,22 @@ _TEXT = ("dataset", "method", "kind", "state", "scored_on", "started", "edges", 
 class StudyRecords:
     """The files of one run directory. `records` has one row a trial, replicate and baseline (`study.record.export`).
 
-    `data_dir` is where the data sets are looked for by what needs their labels or images.
+    `data_dir` is where the data sets are looked for by what needs their labels or images. What is worked out of the
+    records is kept with them (see `once`), so they are not to be changed once they have been looked at.
     """
 
     run: StudyFolder
     spec: StudySpec
     records: pd.DataFrame
     data_dir: Path | None = None
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What `make` returns, kept under `key` for whoever asks again as long as the study is there."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: Made = self._made[key]
+        return found
 
     @property
     def name(self) -> str:
@@ -55,7 +71,7 @@ class StudyRecords:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """One row an epoch of a run: ``dataset filter bits kind index state epoch loss… map``; empty without any."""
+        """One row an epoch of a run: ``dataset method bits kind index state epoch loss… map``; empty without any."""
         return _read_csv(self.run.curves) if self.run.curves.exists() else pd.DataFrame()
 
     def cells(self, dataset: str) -> list[Cell]:
@@ -85,14 +101,21 @@ class StudyRecords:
         return dict(iter(self.curves.groupby(["kind", "dataset", "method", "bits"])))
 
     def winner(self, cell: Cell) -> pd.Series | None:
-        """The complete search trial with the best validation `map`, the earlier of equals; None without one."""
-        trials = self.runs("search", cell)
-        complete = trials[(trials["state"] == "complete") & trials["map"].notna()]
-        return None if complete.empty else complete.iloc[int(complete["map"].argmax())]
+        """The search trial that replicates are trained like (`study.plan.finished.winning_place`); None without one."""
+        return self.once(("winner", cell), lambda: self._winner(cell))
 
-    def evaluation(self, kind: Kind, cell: Cell, index: int) -> dict[str, np.ndarray] | None:
-        """Per-query arrays of one test run (`study.work.runs` says which); None without."""
-        path = self.run.evaluation(Task(kind, cell, index))
+    def _winner(self, cell: Cell) -> pd.Series | None:
+        trials = self.runs("search", cell)
+        place = winning_place(zip(trials["state"], trials["map"], strict=True))
+        return None if place is None else trials.iloc[place]
+
+    def evaluation(self, kind: Kind, cell: Cell, index: int) -> Arrays | None:
+        """What one test run left; None where it left nothing. Not to be changed: others are given the same arrays."""
+        task = Task(kind, cell, index)
+        return self.once(task, lambda: self._read_evaluation(task))
+
+    def _read_evaluation(self, task: Task) -> Arrays | None:
+        path = self.run.evaluation(task)
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as arrays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,11 +86,13 @@ def scored(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     return runs[(runs["state"] == "complete") & runs["map"].notna()]
 
 
-def summarise(study: StudyRecords) -> pd.DataFrame:
+def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.DataFrame:
     """One row for every cell of the spec and every baseline at every code length, also where nothing was run.
 
+    `datasets` are all of the study's unless given.
+
     Columns:
-        dataset, filter, bits: the cell; for a baseline, `filter` is its name.
+        dataset, method, bits: the cell.
         baseline: whether it is one.
         replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `METRICS` (sample
             standard deviation; NaN from fewer than two).
@@ -99,7 +102,8 @@ def summarise(study: StudyRecords) -> pd.DataFrame:
         device_seconds: of all recorded runs of the cell; search_device_seconds: of its search.
         missing: why there is no score, in a few words; empty where there is one.
     """
-    rows = [_row(study, cell) for dataset in study.datasets for cell in study.cells(dataset)]
+    wanted = study.datasets if datasets is None else datasets
+    rows = [_row(study, cell) for dataset in wanted for cell in study.cells(dataset)]
     return pd.DataFrame(rows)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
+import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -15,29 +14,21 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import listed
 from analysis.names import label
-from analysis.per_query import per_query
-from analysis.statistics.intervals import bootstrap_interval
-from study.plan.tasks import Cell
-
-_PAPER = Path(__file__).resolve().parents[1] / "paper" / "filter_by_bits_map.csv"
+from analysis.paper_numbers import printed_map
+from analysis.results import DatasetResults
+from analysis.statistics.intervals import Interval
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """Both figures of a data set."""
-    return [map_by_bits(view), heat_map(view)]
-
-
-@functools.cache
-def _printed() -> pd.DataFrame:
-    return pd.read_csv(_PAPER)
+    return [map_by_bits(results), heat_map(results)]
 
 
 @dataclass(frozen=True)
 class Point:
-    """Mean test `map` of a cell or baseline and the ends of its 95% interval over seeds and queries."""
+    """Mean test `map` of a cell or baseline and the ends of its 95% interval, both the mean where it has none."""
 
     bits: int
     mean: float
@@ -46,44 +37,47 @@ class Point:
 
 
 Points = dict[str, list[Point]]
+#: By method and code length, ascending.
+Printed = dict[str, dict[int, float]]
 
 
-def _points(view: DatasetView, kind: str) -> Points:
+def _points(results: DatasetResults, methods: list[str]) -> Points:
     """By method, in ascending bits; only what has a score."""
     found: Points = {}
-    means = view.tested(kind).groupby(["method", "bits"])["map"].mean()
-    for method in (name for name in view.compared if name in means.index.unique("method")):
-        for bits, mean in means[method].items():
-            found.setdefault(method, []).append(_point(view, Cell(view.dataset, method, int(str(bits))), float(mean)))
+    for cell in (results.cell(method, bits) for method in methods for bits in results.bits):
+        mean = float(results.summary(cell)["map_mean"])
+        if math.isfinite(mean):
+            interval = results.interval(cell) or Interval(mean, mean)
+            found.setdefault(cell.method, []).append(Point(cell.bits, mean, interval.low, interval.high))
     return found
 
 
-def _point(view: DatasetView, cell: Cell, mean: float) -> Point:
-    """With no interval where scores by query are missing, or there is too little to tell one from."""
-    scores = per_query(view.study, cell)
-    if scores is None or scores.values.shape[1] < 2:
-        return Point(cell.bits, mean, mean, mean)
-    interval = bootstrap_interval(scores.values)
-    return Point(cell.bits, mean, interval.low, interval.high)
+def _printed(results: DatasetResults) -> Printed:
+    """The paper's numbers of this study's filters; empty where it has none."""
+    found: Printed = {}
+    for (method, bits), number in sorted(printed_map(results.dataset).items()):
+        if method in results.filters:
+            found.setdefault(method, {})[bits] = number
+    return found
 
 
-def map_by_bits(view: DatasetView) -> StudyFigure:
+def map_by_bits(results: DatasetResults) -> StudyFigure:
     """Test `map` by code length: filters with intervals, baselines, and the paper's numbers where it has any."""
     key, title = "map-by-bits", "mAP against code length"
-    filters, baselines = _points(view, "replicate"), _points(view, "baseline")
+    filters, baselines = _points(results, results.filters), _points(results, results.baselines)
     if not filters and not baselines:
         return nothing_to_draw(key, title, "no replicate or baseline has a test score")
-    printed = _printed()[(_printed()["dataset"] == view.dataset) & _printed()["filter"].isin(view.filters)]
-    sentence = _sentence(view, filters, baselines)
-    if len(printed):
+    printed = _printed(results)
+    sentence = _sentence(results, filters, baselines)
+    if printed:
         sentence += " Dashed: the numbers the paper prints, in its own metric."
-    return StudyFigure(key, title, sentence, lambda: _draw_lines(view, filters, baselines, printed))
+    return StudyFigure(key, title, sentence, lambda: _draw_lines(results, filters, baselines, printed))
 
 
-def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
+def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> str:
     shown = filters or baselines
     lengths = {point.bits for points in shown.values() for point in points}
-    bits = view.reference_bits if view.reference_bits in lengths else min(lengths)
+    bits = results.reference_bits if results.reference_bits in lengths else min(lengths)
     at = {method: point for method, points in shown.items() for point in points if point.bits == bits}
     best = max(at, key=lambda method: at[method].mean)
     sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
@@ -99,9 +93,9 @@ def _sentence(view: DatasetView, filters: Points, baselines: Points) -> str:
     return f"{sentence}." + (f" Filters against baselines: {listed(beaten)}." if beaten else "")
 
 
-def _draw_lines(view: DatasetView, filters: Points, baselines: Points, printed: pd.DataFrame) -> Figure:
+def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, printed: Printed) -> Figure:
     figure, panel = canvas.single(4.4)
-    lengths = sorted({*view.bits, *(printed["bits"] if len(printed) else ())})
+    lengths = sorted({*results.bits, *(bits for numbers in printed.values() for bits in numbers)})
     place = {bits: number for number, bits in enumerate(lengths)}
     for method, points in baselines.items():
         panel.plot(
@@ -124,32 +118,31 @@ def _draw_lines(view: DatasetView, filters: Points, baselines: Points, printed: 
     panel.set_ylabel("test mAP")
     handles = [canvas.handle(style.look(method)) for method in [*filters, *baselines]]
     labels = [label(method) for method in [*filters, *baselines]]
-    if len(printed):
+    if printed:
         handles.append(canvas.handle(style.Look(style.GREY, "", style.PAPER_LINE)))
         labels.append("the paper (its metric)")
     canvas.legend_below(figure, handles, labels)
     return figure
 
 
-def _draw_printed(panel: Axes, printed: pd.DataFrame, place: dict[int, int]) -> None:
-    for method, rows in printed.groupby("filter"):
-        look = style.look(str(method))
+def _draw_printed(panel: Axes, printed: Printed, place: dict[int, int]) -> None:
+    for method, numbers in printed.items():
+        look = style.look(method)
         panel.plot(
-            [place[bits] for bits in rows["bits"]], rows["map"], color=look.colour, linestyle=style.PAPER_LINE,
+            [place[bits] for bits in numbers], list(numbers.values()), color=look.colour, linestyle=style.PAPER_LINE,
             linewidth=1.1, marker=look.marker, markersize=3.5, markerfacecolor="white", zorder=2,
         )  # fmt: skip
 
 
-def heat_map(view: DatasetView) -> StudyFigure:
+def heat_map(results: DatasetResults) -> StudyFigure:
     """Test `map` of every filter and code length as a coloured table."""
     key, title = "filter-by-bits", "mAP by filter and code length"
-    filters = _points(view, "replicate")
-    if not filters:
+    means = [
+        [results.summary(results.cell(method, bits))["map_mean"] for bits in results.bits] for method in results.filters
+    ]
+    scores = pd.DataFrame(means, index=results.filters, columns=results.bits, dtype=float)
+    if not scores.notna().to_numpy().any():
         return nothing_to_draw(key, title, "no replicate has a test score")
-    scores = pd.DataFrame(np.nan, index=view.filters, columns=view.bits)
-    for method, points in filters.items():
-        for point in points:
-            scores.loc[method, point.bits] = point.mean
     return StudyFigure(key, title, _heat_sentence(scores), lambda: _draw_heat_map(scores))
 
 

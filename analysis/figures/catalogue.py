@@ -18,10 +18,10 @@ from analysis.figures import (
     sweeps,
 )
 from analysis.figures.study_figure import StudyFigure
-from analysis.figures.view import DatasetView
+from analysis.results import DatasetResults, results_of
 from analysis.study_records import StudyRecords
 
-Family = Callable[[DatasetView], list[StudyFigure]]
+Family = Callable[[DatasetResults], list[StudyFigure]]
 
 #: Families of figures by the section of the report they belong to.
 SECTIONS: dict[str, tuple[Family, ...]] = {
@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
 
 def dataset_figures(study: StudyRecords, dataset: str) -> dict[str, list[StudyFigure]]:
     """Every figure of one data set by section, those with nothing to draw included."""
-    view = DatasetView(study, dataset)
+    results = results_of(study, dataset)
     return {
-        section: [figure for family in families for figure in family(view)] for section, families in SECTIONS.items()
+        section: [figure for family in families for figure in family(results)] for section, families in SECTIONS.items()
     }

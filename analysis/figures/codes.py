@@ -8,31 +8,31 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.names import in_order, label
+from analysis.results import DatasetResults
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """Both figures of a data set."""
-    return [bit_balance(view), bit_correlation(view)]
+    return [bit_balance(results), bit_correlation(results)]
 
 
-def bit_balance(view: DatasetView) -> StudyFigure:
+def bit_balance(results: DatasetResults) -> StudyFigure:
     """How far each bit is from being 1 for half of the database, over all bits and seeds of a method."""
     key, title = "bit-balance", "Bit balance"
     found: dict[int, dict[str, np.ndarray]] = {}
-    for bits in view.bits:
-        for method in view.methods(bits):
-            values = [one["bit_balance"] for one in view.evaluations[method, bits] if "bit_balance" in one]
+    for bits in results.bits:
+        for method in results.evaluated(bits):
+            values = [one["bit_balance"] for one in results.evaluations[method, bits] if "bit_balance" in one]
             if values:
                 found.setdefault(bits, {})[method] = np.abs(np.concatenate(values))
     if not found:
         return nothing_to_draw(key, title, "no replicate or baseline with codes was evaluated")
-    return StudyFigure(key, title, _balance_sentence(view, found), lambda: _draw_balance(found))
+    return StudyFigure(key, title, _balance_sentence(results, found), lambda: _draw_balance(found))
 
 
-def _balance_sentence(view: DatasetView, found: dict[int, dict[str, np.ndarray]]) -> str:
-    bits = view.reference_bits if view.reference_bits in found else next(iter(found))
+def _balance_sentence(results: DatasetResults, found: dict[int, dict[str, np.ndarray]]) -> str:
+    bits = results.reference_bits if results.reference_bits in found else next(iter(found))
     medians = {method: float(np.median(values)) for method, values in found[bits].items()}
     best, worst = min(medians, key=lambda m: medians[m]), max(medians, key=lambda m: medians[m])
     constant = sum(int((values > 0.99).sum()) for values in found[bits].values())
@@ -68,13 +68,13 @@ def _draw_balance(found: dict[int, dict[str, np.ndarray]]) -> Figure:
     return grid.figure
 
 
-def bit_correlation(view: DatasetView) -> StudyFigure:
+def bit_correlation(results: DatasetResults) -> StudyFigure:
     """The correlation of every pair of bits, for each method's first seed at one code length."""
-    bits = view.reference_bits
+    bits = results.reference_bits
     key, title = "bit-correlation", f"Correlation of the bits at {bits} bits"
     found = {}
-    for method in view.methods(bits):
-        matrix = view.evaluations[method, bits][0].get("bit_correlation")
+    for method in results.evaluated(bits):
+        matrix = results.evaluations[method, bits][0].get("bit_correlation")
         if matrix is not None:
             found[method] = matrix
     if not found:

@@ -8,24 +8,30 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.names import label
+from analysis.results import DatasetResults
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [cost_and_gain(view)]
+    return [cost_and_gain(results)]
 
 
-def cost_and_gain(view: DatasetView) -> StudyFigure:
+def cost_and_gain(results: DatasetResults) -> StudyFigure:
     """Test `map` against the device-seconds that training one hasher takes, a point a cell."""
     key, title = "cost-and-gain", "What a filter costs against what it gains"
-    replicates = view.tested("replicate")
-    replicates = replicates[replicates["device_seconds"].notna()]
-    if replicates.empty:
+    cells = _means(results)
+    if cells.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")
-    cells = replicates.groupby(["method", "bits"])[["device_seconds", "map"]].mean().reset_index()
-    return StudyFigure(key, title, _sentence(cells), lambda: _draw(view, cells))
+    return StudyFigure(key, title, _sentence(cells), lambda: _draw(results, cells))
+
+
+def _means(results: DatasetResults) -> pd.DataFrame:
+    """A row a cell, over its replicates that have both a score and a time."""
+    records = results.records
+    scored = (records["kind"] == "replicate") & (records["state"] == "complete") & records["map"].notna()
+    replicates = records[scored & records["device_seconds"].notna()]
+    return replicates.groupby(["method", "bits"])[["device_seconds", "map"]].mean().reset_index()
 
 
 def _sentence(cells: pd.DataFrame) -> str:
@@ -41,9 +47,9 @@ def _sentence(cells: pd.DataFrame) -> str:
     )
 
 
-def _draw(view: DatasetView, cells: pd.DataFrame) -> Figure:
+def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
     figure, panel = canvas.single(3.8)
-    filters = [one for one in view.filters if (cells["method"] == one).any()]
+    filters = [one for one in results.filters if (cells["method"] == one).any()]
     for one in filters:
         row = cells[cells["method"] == one].sort_values("bits")
         look = style.look(one)

@@ -10,22 +10,22 @@ from analysis.figures import canvas, method_curves
 from analysis.figures.method_curves import Curves
 from analysis.figures.paper_readings import CUTOFF, readings
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.names import label
+from analysis.results import DatasetResults
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [map_by_cutoff(view)]
+    return [map_by_cutoff(results)]
 
 
-def map_by_cutoff(view: DatasetView) -> StudyFigure:
+def map_by_cutoff(results: DatasetResults) -> StudyFigure:
     """`map` of the first k for every method, with the paper's curves beside it."""
     key, title = "map-by-cutoff", "mAP against the retrieval cut-off k"
-    found = method_curves.collect(view, "cutoffs", "map_at_cutoffs")
+    found = method_curves.collect(results, "cutoffs", "map_at_cutoffs")
     if not found:
         return nothing_to_draw(key, title, "no replicate or baseline was evaluated")
-    bits = method_curves.reference(view, found)
+    bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
 
 

@@ -7,23 +7,23 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.importance import EVALUATOR, FEWEST_TRIALS, Importances, importances
 from analysis.names import label
+from analysis.results import DatasetResults
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [importance(view)]
+    return [importance(results)]
 
 
-def importance(view: DatasetView) -> StudyFigure:
+def importance(results: DatasetResults) -> StudyFigure:
     """A panel a filter, a bar a hyperparameter, and how far a bar gets by chance."""
     key, title = "importance", f"Importance of the hyperparameters ({EVALUATOR})"
-    if view.complete.empty:
+    if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    computed = {name: importances(view.study.spec, name, view.complete) for name in view.filters}
+    computed = {name: importances(results.study.spec, name, results.complete) for name in results.filters}
     found = [one for one in computed.values() if one is not None]
     if not found:
         return nothing_to_draw(

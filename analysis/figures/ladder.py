@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
-from analysis.ladder import Ladder, ladder
+from analysis.ladder import Ladder
 from analysis.names import in_order, label
+from analysis.results import DatasetResults
 from analysis.tables.table import decimals
-from study.plan.tasks import Cell
 
 #: Ladders of the filters of one code length that have a test score.
 Ladders = dict[str, Ladder]
@@ -23,23 +22,23 @@ _RUNGS = ("float\ncosine", "float\ndiffusion", "real-valued\noutputs", "signs\n(
 _REFERENCES = ("float_cosine", "float_diffusion")
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [loss_ladder(view)]
+    return [loss_ladder(results)]
 
 
-def loss_ladder(view: DatasetView) -> StudyFigure:
+def loss_ladder(results: DatasetResults) -> StudyFigure:
     """The four rungs of `analysis.ladder`: a panel a code length, a line a filter."""
     key, title = "ladder", "Where mAP is lost on the way to codes"
     found: dict[int, Ladders] = {}
-    for bits in view.bits:
-        ladders = {name: ladder(view.study, Cell(view.dataset, name, bits)) for name in view.filters}
+    for bits in results.bits:
+        ladders = {name: results.ladders[results.cell(name, bits)] for name in results.filters}
         known = {name: one for name, one in ladders.items() if math.isfinite(one.signs)}
         if known:
             found[bits] = known
     if not found:
         return nothing_to_draw(key, title, "no replicate has a test score")
-    bits = view.reference_bits if view.reference_bits in found else next(iter(found))
+    bits = results.reference_bits if results.reference_bits in found else next(iter(found))
     return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
 
 

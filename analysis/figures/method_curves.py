@@ -8,19 +8,19 @@ from matplotlib.lines import Line2D
 
 from analysis import style
 from analysis.figures import canvas
-from analysis.figures.view import DatasetView
 from analysis.names import in_order, label
+from analysis.results import DatasetResults
 
 #: x and y of each method at one code length, averaged over seeds.
 Curves = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def collect(view: DatasetView, x: str, y: str) -> dict[int, Curves]:
+def collect(results: DatasetResults, x: str, y: str) -> dict[int, Curves]:
     """The arrays `x` and `y` of every method that has both, by bits; only code lengths with any."""
     found: dict[int, Curves] = {}
-    for bits in view.bits:
-        for method in view.methods(bits):
-            along, up = view.mean_curve(method, bits, x), view.mean_curve(method, bits, y)
+    for bits in results.bits:
+        for method in results.evaluated(bits):
+            along, up = results.mean_curve(method, bits, x), results.mean_curve(method, bits, y)
             if along is not None and up is not None:
                 found.setdefault(bits, {})[method] = along, up
     return found
@@ -42,6 +42,6 @@ def legend_of(found: dict[int, Curves]) -> tuple[list[Line2D], list[str]]:
     return [canvas.handle(style.look(method)) for method in methods], [label(method) for method in methods]
 
 
-def reference(view: DatasetView, found: dict[int, Curves]) -> int:
+def reference(results: DatasetResults, found: dict[int, Curves]) -> int:
     """The code length that a sentence speaks of."""
-    return view.reference_bits if view.reference_bits in found else next(iter(found))
+    return results.reference_bits if results.reference_bits in found else next(iter(found))

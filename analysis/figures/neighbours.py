@@ -2,149 +2,130 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from analysis import style
-from analysis.figures import canvas
+from analysis.data import studied_data
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.names import label
-from hasher.data import EmbeddingSet, Split, load_dataset, make_splits
-from hasher.encoding import encode
+from analysis.results import DatasetResults
+from analysis.study_records import StudyRecords
+from hasher.data import Items, Vectors
+from hasher.data.registry import DEFAULT_DATA_DIR
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
+from hasher.search import contact_sheet, pictures
+from hasher.search.codes_file import hash_items
+from hasher.search.index import HammingIndex
+from hasher.search.results import Results, search
 from study.plan.tasks import Cell
 
-NEIGHBOURS = 8
-#: Characters of a class name that there is room for.
-LONGEST_NAME = 13
+#: As many as leave a contact sheet about as wide as other figures, so that a report can show it at its size.
+NEIGHBOURS = 5
 #: Queries shown: those at these quantiles of average precision, so that failures are shown as well.
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
-    return [nearest_neighbours(view)]
+    return [nearest_neighbours(results)]
 
 
-def nearest_neighbours(view: DatasetView) -> StudyFigure:
+def nearest_neighbours(results: DatasetResults) -> StudyFigure:
     """Queries from the worst to the best and the items whose codes are nearest, right and wrong ones framed."""
     key, title = "nearest-neighbours", "Nearest neighbours of some queries"
-    cell = _best_cell(view)
+    cell = _best_cell(results)
     if cell is None:
         return nothing_to_draw(key, title, "no cell with a stored model and an evaluated first replicate")
     try:
-        shown = _retrieve(view, cell)
+        shown = _retrieve(results.study, cell)
     except UserError as error:
-        return nothing_to_draw(key, title, f"the data or the model cannot be read ({error})")
+        return nothing_to_draw(key, title, f"the data or the model cannot be had ({error})")
     if isinstance(shown, str):
         return nothing_to_draw(key, title, shown)
-    wrong = sum(int((~row.relevant).sum()) for row in shown)
-    count = sum(len(row.relevant) for row in shown)
+    labelled, correct = shown.found.labelled, shown.found.correct
     sentence = (
         f"{label(cell.method)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "
-        f"with the worst average precision (top) to the best. {wrong} of the {count} neighbours shown are of another "
-        f"class: orange, dashed and crossed. Under each stand its class and its Hamming distance."
+        f"with the worst average precision (AP, top) to the best. {int((labelled & ~correct).sum())} of the "
+        f"{labelled.size} neighbours shown are of another class. Under each stand its class and its Hamming distance d."
     )
-    return StudyFigure(key, f"{title}: {label(cell.method)}, {cell.bits} bits", sentence, lambda: _draw(shown))
+    name = f"{label(cell.method)}, {cell.bits} bits"
+    heading = f"{name}: nearest of {len(shown.found.database):,} items"
+    return StudyFigure(key, f"{title}: {name}", sentence, lambda: _draw(shown, heading))
 
 
-def _best_cell(view: DatasetView) -> Cell | None:
-    for row in view.winners[["method", "bits"]].itertuples(index=False):
-        cell = Cell(view.dataset, row[0], int(row[1]))
-        if view.study.run.model(cell).exists() and view.study.evaluation("replicate", cell, 0) is not None:
+def _best_cell(results: DatasetResults) -> Cell | None:
+    for method, bits in results.winners[["method", "bits"]].itertuples(index=False, name=None):
+        cell = results.cell(method, int(bits))
+        if results.study.run.model(cell).exists() and results.study.evaluation("replicate", cell, 0) is not None:
             return cell
     return None
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One query and its neighbours; pictures are (height, width)."""
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """Some queries with their average precision, what was found for them, and where pictures of both are from."""
 
-    query: np.ndarray
-    query_class: str
-    average_precision: float
-    pictures: list[np.ndarray]
-    classes: list[str]
-    relevant: np.ndarray
-    distances: np.ndarray
+    precision: NDArray[np.float64]
+    found: Results
+    queries: pictures.PictureOf
+    database: pictures.PictureOf
 
 
-def _retrieve(view: DatasetView, cell: Cell) -> list[_Row] | str:
-    """The rows to show, or why there are none."""
-    spec = view.study.spec
-    wanted = next(one for one in spec.datasets if one.name == view.dataset)
-    dataset = load_dataset(wanted.source, view.study.data_dir)
-    if dataset.image_shape is None:
-        return "the items of this data set are not pictures"
-    stored = view.records["data_fingerprint"].dropna().unique()
-    if list(stored) != [dataset.fingerprint]:
-        return f"the data found as {wanted.source} are not those of the study (their fingerprints differ)"
-    split = make_splits(dataset, wanted.split_config(spec.split_seed)).final
-    encoder = load_hasher(view.study.run.model(cell)).model.encoder
-    evaluation = view.study.evaluation("replicate", cell, 0) or {}
-    precision = evaluation["average_precision"]
+def _retrieve(study: StudyRecords, cell: Cell) -> _Shown | str:
+    """What to show, or why there are no pictures. Raises `UserError` where the data or the model cannot be had."""
+    studied = studied_data(study, cell.dataset)
+    data, split = studied.dataset, studied.split
+    if data.image_shape is None and data.paths is None:
+        return "the items of this data set are no pictures, and do not name the images they were made from"
+    precision = (study.evaluation("replicate", cell, 0) or {})["average_precision"]
     order = np.argsort(precision, kind="stable")
     chosen = list(dict.fromkeys(int(order[round(q * (len(order) - 1))]) for q in QUANTILES))
-    queries = encode(encoder, dataset.features[split.queries[chosen]])
-    database = encode(encoder, dataset.features[split.database])
-    return [
-        _row(dataset, split, position, float(precision[position]), np.count_nonzero(database != code, axis=1))
-        for position, code in zip(chosen, queries, strict=True)
-    ]
-
-
-def _row(dataset: EmbeddingSet, split: Split, position: int, precision: float, distances: np.ndarray) -> _Row:
-    nearest = np.argsort(distances, kind="stable")[:NEIGHBOURS]
-    query, items = split.queries[position], split.database[nearest]
-    labels = dataset.labels[items]
-    names = [name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…" for name in dataset.class_names]
-    return _Row(
-        query=_picture(dataset, query),
-        query_class=names[dataset.labels[query]],
-        average_precision=precision,
-        pictures=[_picture(dataset, item) for item in items],
-        classes=[names[one] for one in labels],
-        relevant=labels == dataset.labels[query],
-        distances=distances[nearest],
+    items = Items(data.name, np.arange(len(data)), data.labels, data.class_names, data.paths)
+    queries, database = (
+        Vectors(data.features[rows], items.take(rows), data.image_shape)
+        for rows in (split.queries[chosen], split.database)
     )
+    hasher = load_hasher(study.run.model(cell))
+    asked, stored = hash_items(hasher, queries), hash_items(hasher, database)
+    found = search(HammingIndex.of_packed(stored.packed, stored.bits), stored, asked, NEIGHBOURS)
+    images = _images(found)
+    folder = _where_any_is(images, study)
+    if images and folder is None:
+        return f"none of the images to show is there ({images[0]} for one)"
+    return _Shown(precision[chosen], found, *(_pictures(side, folder or Path()) for side in (queries, database)))
 
 
-def _picture(dataset: EmbeddingSet, item: int) -> np.ndarray:
-    return dataset.features[item].reshape(dataset.image_shape)
+def _images(found: Results) -> list[str]:
+    """The paths of the images to show; none where items are pixels."""
+    queries, database = found.queries.paths, found.database.paths
+    if queries is None or database is None:
+        return []
+    return [str(path) for path in (*queries, *database[found.found.items.ravel()])]
 
 
-def _draw(rows: list[_Row]) -> Figure:
-    columns = 1 + max(len(row.pictures) for row in rows)
-    figure = Figure(figsize=(canvas.WIDTH, 0.98 * len(rows) + 0.2), layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for panels, row in zip(grid, rows, strict=True):
-        _show(panels[0], row.query, f"{row.query_class}\nAP {row.average_precision:.2f}")
-        _frame(panels[0], style.BLACK, "-", 1.0)
-        for panel, picture, name, relevant, distance in zip(
-            panels[1:], row.pictures, row.classes, row.relevant, row.distances, strict=False
-        ):
-            mark = "" if relevant else "✗ "
-            _show(panel, picture, f"{mark}{name}\nd = {distance}")
-            _frame(panel, style.BLUE if relevant else style.VERMILION, "-" if relevant else (0, (3, 1.5)), 2.0)
-        for unused in panels[1 + len(row.pictures) :]:
-            unused.remove()
-    grid[0, 0].set_title("query", fontsize=8)
-    return figure
+def _where_any_is(images: list[str], study: StudyRecords) -> Path | None:
+    """Where relative paths of images start: here, or where the folder of the data is."""
+    for folder in (Path(), (study.data_dir or DEFAULT_DATA_DIR).parent):
+        if any(os.path.isfile(folder / path) for path in images):  # noqa: PTH113 - Path.is_file raises for some names
+            return folder
+    return None
 
 
-def _show(panel: Axes, picture: np.ndarray, text: str) -> None:
-    panel.imshow(picture, cmap="gray_r", interpolation="nearest")
-    panel.set_xticks([])
-    panel.set_yticks([])
-    panel.grid(visible=False)
-    panel.set_xlabel(text, fontsize=6.5, labelpad=2)
+def _pictures(side: Vectors, folder: Path) -> pictures.PictureOf:
+    if side.items.paths is not None:
+        return pictures.from_files(side.items.paths, folder)
+    assert side.image_shape is not None
+    return pictures.from_pixels(side.features, side.image_shape)
 
 
-def _frame(panel: Axes, colour: str, line: object, width: float) -> None:
-    for spine in panel.spines.values():
-        spine.set(visible=True, color=colour, linestyle=line, linewidth=width, capstyle="butt")
+def _draw(shown: _Shown, heading: str) -> Figure:
+    sheet = contact_sheet.tiles(shown.found, shown.queries, shown.database, len(shown.precision))
+    for row, precision in zip(sheet, shown.precision, strict=True):
+        row[0] = replace(row[0], note=f"AP {precision:.2f}")
+    return contact_sheet.draw(sheet, heading)

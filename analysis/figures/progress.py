@@ -9,29 +9,29 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import counted, listed
 from analysis.names import label
+from analysis.results import DatasetResults
 
 #: A cell has found what it will find once its best is this close to its last best.
 CLOSE = 0.005
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """The three figures of a data set."""
-    return [best_by_trials(view), best_by_device_seconds(view), learning_curves(view)]
+    return [best_by_trials(results), best_by_device_seconds(results), learning_curves(results)]
 
 
 Courses = dict[int, dict[str, pd.DataFrame]]
 
 
-def _courses(view: DatasetView) -> Courses:
+def _courses(results: DatasetResults) -> Courses:
     """For each bits and filter its trials in order: ``number`` from 1, ``spent`` device-seconds so far, ``best`` of the
     complete trials so far. Trials that did not complete count as trials and as time."""
     found: Courses = {}
-    for bits in view.bits:
-        for one in view.filters:
-            trials = view.trials[(view.trials["method"] == one) & (view.trials["bits"] == bits)]
+    for bits in results.bits:
+        for one in results.filters:
+            trials = results.trials[(results.trials["method"] == one) & (results.trials["bits"] == bits)]
             scores = trials["map"].where(trials["state"] == "complete")
             if scores.notna().any():
                 found.setdefault(bits, {})[one] = pd.DataFrame(
@@ -44,10 +44,10 @@ def _courses(view: DatasetView) -> Courses:
     return found
 
 
-def best_by_trials(view: DatasetView) -> StudyFigure:
+def best_by_trials(results: DatasetResults) -> StudyFigure:
     """The best validation `map` of each cell after each trial."""
     key, title = "best-by-trials", "Best so far against trials"
-    courses = _courses(view)
+    courses = _courses(results)
     if not courses:
         return nothing_to_draw(key, title, "no search trial is complete")
     close = [int(c.loc[c["best"] >= c["best"].iloc[-1] - CLOSE, "number"].iloc[0]) for c in _each(courses)]
@@ -60,10 +60,10 @@ def best_by_trials(view: DatasetView) -> StudyFigure:
     return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "number", "trials of the cell"))
 
 
-def best_by_device_seconds(view: DatasetView) -> StudyFigure:
+def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
     """The same against the time that all trials so far took."""
     key, title = "best-by-device-seconds", "Best so far against device-seconds"
-    courses = _courses(view)
+    courses = _courses(results)
     if not courses:
         return nothing_to_draw(key, title, "no search trial is complete")
     spent = pd.DataFrame(
@@ -97,28 +97,28 @@ def _draw_best(courses: Courses, x: str, x_label: str) -> Figure:
     return grid.figure
 
 
-def learning_curves(view: DatasetView) -> StudyFigure:
+def learning_curves(results: DatasetResults) -> StudyFigure:
     """Validation `map` by epoch of every trial at one code length, and how each ended."""
-    bits = view.reference_bits
+    bits = results.reference_bits
     key, title = "learning-curves", f"Learning curves at {bits} bits"
-    if view.curves.empty or "map" not in view.curves:
+    if results.curves.empty or "map" not in results.curves:
         return nothing_to_draw(key, title, "no learning curve was recorded")
-    curves = view.curves[view.curves["bits"] == bits]
-    filters = [one for one in view.filters if (curves["method"] == one).any()]
+    curves = results.curves[results.curves["bits"] == bits]
+    filters = [one for one in results.filters if (curves["method"] == one).any()]
     if not filters:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
-    return StudyFigure(key, title, _curves_sentence(view, bits), lambda: _draw_curves(view, curves, filters))
+    return StudyFigure(key, title, _curves_sentence(results, bits), lambda: _draw_curves(results, curves, filters))
 
 
-def _curves_sentence(view: DatasetView, bits: int) -> str:
-    trials = view.trials[view.trials["bits"] == bits]
+def _curves_sentence(results: DatasetResults, bits: int) -> str:
+    trials = results.trials[results.trials["bits"] == bits]
     states = trials["state"].value_counts()
     said = {"pruned": "pruned", "timeout": "over the time limit", "diverged": "diverged", "failed": "failed"}
     other = [f"{states[state]} {words}" for state, words in said.items() if state in states]
-    winners = view.winners[view.winners["bits"] == bits]
+    winners = results.winners[results.winners["bits"] == bits]
     chosen = ""
     if len(winners):
-        epochs, most = winners["chosen_epoch"].astype(int), view.study.spec.epochs
+        epochs, most = winners["chosen_epoch"].astype(int), results.study.spec.epochs
         chosen = f" The winners (thick) were best at epochs {epochs.min()} to {epochs.max()} of {most}."
     return (
         f"Validation mAP by epoch of {counted(len(trials), 'trial')}: {states.get('complete', 0)} complete"
@@ -126,14 +126,15 @@ def _curves_sentence(view: DatasetView, bits: int) -> str:
     )
 
 
-def _draw_curves(view: DatasetView, curves: pd.DataFrame, filters: list[str]) -> Figure:
+def _draw_curves(results: DatasetResults, curves: pd.DataFrame, filters: list[str]) -> Figure:
     grid = canvas.facets([label(one) for one in filters], sharex=True, sharey=True, height=2.0)
-    winners = {(row.method, row.bits, row.index) for row in view.winners[["method", "bits", "index"]].itertuples(False)}
+    chosen = results.winners[["method", "bits", "index"]]
+    winners = set(chosen.itertuples(index=False, name=None))
     for panel, one in zip(grid.panels, filters, strict=True):
         for (bits, index, state), curve in curves[curves["method"] == one].groupby(["bits", "index", "state"]):
             _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
     grid.label("epoch", "validation mAP")
-    given_up = "pruned" if view.study.spec.trial_time_limit is None else "pruned or over time"
+    given_up = "pruned" if results.study.spec.trial_time_limit is None else "pruned or over time"
     samples = {
         "complete": style.Look(style.GREY, ""),
         given_up: style.Look(style.GREY, "|", (0, (3, 1.5))),

@@ -9,23 +9,23 @@ from analysis import style
 from analysis.figures import canvas, method_curves
 from analysis.figures.method_curves import Curves
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import listed
 from analysis.names import label
+from analysis.results import DatasetResults
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """Both figures of a data set."""
-    return [precision_recall(view), precision_at_n(view)]
+    return [precision_recall(results), precision_at_n(results)]
 
 
-def precision_recall(view: DatasetView) -> StudyFigure:
+def precision_recall(results: DatasetResults) -> StudyFigure:
     """Precision against recall, a point a Hamming radius, for every method with codes."""
     key, title = "precision-recall", "Precision and recall by Hamming radius"
-    found = method_curves.collect(view, "recall_by_radius", "precision_by_radius")
+    found = method_curves.collect(results, "recall_by_radius", "precision_by_radius")
     if not found:
         return nothing_to_draw(key, title, "no replicate or baseline with codes was evaluated")
-    bits = method_curves.reference(view, found)
+    bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _recall_sentence(found[bits], bits), lambda: _draw_precision_recall(found))
 
 
@@ -52,13 +52,13 @@ def _draw_precision_recall(found: dict[int, Curves]) -> Figure:
     return grid.figure
 
 
-def precision_at_n(view: DatasetView) -> StudyFigure:
+def precision_at_n(results: DatasetResults) -> StudyFigure:
     """Precision of the first n items, for every method."""
     key, title = "precision-at-n", "Precision of the first n items"
-    found = method_curves.collect(view, "cutoffs", "precision_at_n")
+    found = method_curves.collect(results, "cutoffs", "precision_at_n")
     if not found:
         return nothing_to_draw(key, title, "no replicate or baseline was evaluated")
-    bits = method_curves.reference(view, found)
+    bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _precision_sentence(found[bits], bits), lambda: _draw_precision_at_n(found))
 
 

@@ -14,15 +14,15 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import in_order, label
+from analysis.results import DatasetResults
 from study.plan.dimensions import Dimension, Value
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """Both figures of a data set."""
-    return [slices(view), parallel_coordinates(view)]
+    return [slices(results), parallel_coordinates(results)]
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
 
 
-def axes_of(view: DatasetView) -> list[Axis]:
+def axes_of(results: DatasetResults) -> list[Axis]:
     """Every hyperparameter that was sampled for at least one filter, in the order of the spec."""
     found: dict[str, dict[str, Dimension]] = {}
-    for one in view.filters:
-        for name, dimension in view.study.spec.space_for(one).items():
+    for one in results.filters:
+        for name, dimension in results.study.spec.space_for(one).items():
             found.setdefault(name, {})[one] = dimension
-    return [_axis(name, found[name]) for name in view.study.spec.space if name in found]
+    return [_axis(name, found[name]) for name in results.study.spec.space if name in found]
 
 
 def _axis(name: str, of_filter: dict[str, Dimension]) -> Axis:
@@ -85,48 +85,47 @@ def _axis(name: str, of_filter: dict[str, Dimension]) -> Axis:
     return Axis(name, low, high, any(one.log for one in dimensions) and low > 0, (), filters)
 
 
-def slices(view: DatasetView) -> StudyFigure:
+def slices(results: DatasetResults) -> StudyFigure:
     """A panel a hyperparameter: each complete trial by its value and how far it is below the best of its cell."""
     key, title = "slices", "Slices of the search"
-    axes = axes_of(view)
+    axes = axes_of(results)
     if not axes:
         return nothing_to_draw(key, title, "the study sampled no hyperparameter")
-    if view.complete.empty:
+    if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    return StudyFigure(key, title, _slices_sentence(view, axes), lambda: _draw_slices(view, axes))
+    return StudyFigure(key, title, _slices_sentence(results, axes), lambda: _draw_slices(results, axes))
 
 
-def _slices_sentence(view: DatasetView, axes: list[Axis]) -> str:
+def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
     trends = {}
-    shortfall = view.complete["shortfall"]
+    shortfall = results.complete["shortfall"]
     for axis in axes:
-        positions = pd.Series(axis.positions(view.complete), index=view.complete.index)
+        positions = pd.Series(axis.positions(results.complete), index=results.complete.index)
         both = pd.DataFrame({"position": positions, "shortfall": shortfall}).dropna()  # filters may lack a dimension
         if both.nunique().min() > 1:  # a constant has no rank correlation
             trends[axis.name] = float(both["position"].corr(both["shortfall"], method="spearman"))
     strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
     told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
-    pruned = (
-        f" and, hollow, {len(view.pruned)} that were pruned (at the lower edge or above)" if len(view.pruned) else ""
-    )
+    given_up = len(results.pruned)
+    pruned = f" and, hollow, {given_up} that were pruned (at the lower edge or above)" if given_up else ""
     most = f" The score of complete trials follows {told} most." if strongest else ""
     return (
-        f"{counted(len(view.complete), 'complete trial')} of all cells{pruned}, each by "
+        f"{counted(len(results.complete), 'complete trial')} of all cells{pruned}, each by "
         f"its distance from the best trial of its cell; 0 is the winner.{most} Points pile up where the sampler "
         f"expected more."
     )
 
 
-def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
-    complete = view.complete
+def _draw_slices(results: DatasetResults, axes: list[Axis]) -> Figure:
+    complete = results.complete
     grid = canvas.facets([hyperparameter(axis.name) for axis in axes], height=1.75, sharey=True)
     lowest = 1.05 * float(
         complete["shortfall"].min()
     )  # pruned trials can be far below, and would press all others flat
-    pruned = view.pruned["shortfall"].clip(lower=lowest)
+    pruned = results.pruned["shortfall"].clip(lower=lowest)
     jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(complete))
     for panel, axis in zip(grid.panels, axes, strict=True):
-        panel.plot(axis.positions(view.pruned), pruned, **_PRUNED)
+        panel.plot(axis.positions(results.pruned), pruned, **_PRUNED)
         positions = axis.positions(complete) + (jitter if axis.choices else 0)
         for one in in_order(complete["method"].unique()):
             of_filter = (complete["method"] == one).to_numpy()
@@ -140,7 +139,7 @@ def _draw_slices(view: DatasetView, axes: list[Axis]) -> Figure:
     filters = in_order(complete["method"].unique())
     dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in filters]
     handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in filters]
-    if len(view.pruned):
+    if len(results.pruned):
         handles, labels = [*handles, Line2D([], [], **_PRUNED)], [*labels, "pruned"]
     grid.legend(handles, labels)
     return grid.figure
@@ -154,21 +153,21 @@ def _scale(panel: Axes, axis: Axis) -> None:
         canvas.log_axis(panel)
 
 
-def parallel_coordinates(view: DatasetView) -> StudyFigure:
+def parallel_coordinates(results: DatasetResults) -> StudyFigure:
     """A line a trial across all hyperparameters; the winner of each cell in its filter's colour."""
     key, title = "parallel-coordinates", "All hyperparameters of every trial"
-    axes = axes_of(view)
+    axes = axes_of(results)
     if len(axes) < 2:
         return nothing_to_draw(key, title, "the study sampled fewer than two hyperparameters")
-    if view.complete.empty:
+    if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    return StudyFigure(key, title, _parallel_sentence(view, axes), lambda: _draw_parallel(view, axes))
+    return StudyFigure(key, title, _parallel_sentence(results, axes), lambda: _draw_parallel(results, axes))
 
 
-def _parallel_sentence(view: DatasetView, axes: list[Axis]) -> str:
+def _parallel_sentence(results: DatasetResults, axes: list[Axis]) -> str:
     spreads = {}
     for axis in axes:
-        winners, trials = axis.fractions(view.winners), axis.fractions(view.complete)
+        winners, trials = axis.fractions(results.winners), axis.fractions(results.complete)
         if np.isfinite(winners).sum() >= 3 and np.nanstd(trials) > 0:
             spreads[axis.name] = float(np.nanstd(winners) / np.nanstd(trials))
     closest = ""
@@ -179,27 +178,27 @@ def _parallel_sentence(view: DatasetView, axes: list[Axis]) -> str:
             f"trials."
         )
     return (
-        f"Grey: {counted(len(view.complete), 'complete trial')}; in colour: the winner of each of "
-        f"{counted(len(view.winners), 'cell')}.{closest}"
+        f"Grey: {counted(len(results.complete), 'complete trial')}; in colour: the winner of each of "
+        f"{counted(len(results.winners), 'cell')}.{closest}"
     )
 
 
-def _draw_parallel(view: DatasetView, axes: list[Axis]) -> Figure:
+def _draw_parallel(results: DatasetResults, axes: list[Axis]) -> Figure:
     figure, panel = canvas.single(4.4)
     columns = range(len(axes) + 1)
-    shortfall = view.complete["shortfall"]
+    shortfall = results.complete["shortfall"]
     lowest = float(shortfall.quantile(0.05)) or -1.0  # a few failures must not press all others together
 
     def heights(trials: pd.DataFrame) -> np.ndarray:
         scores = np.clip(1 - trials["shortfall"].to_numpy(float) / lowest, 0, 1)
         return np.column_stack([*(axis.fractions(trials) for axis in axes), scores])
 
-    for row in heights(view.complete):
+    for row in heights(results.complete):
         panel.plot(columns, row, color=style.PALE_GREY, linewidth=0.5, alpha=0.5, zorder=1)
-    winners = in_order(view.winners["method"].unique())
+    winners = in_order(results.winners["method"].unique())
     for one in winners:
         look = style.look(one)
-        for row in heights(view.winners[view.winners["method"] == one]):
+        for row in heights(results.winners[results.winners["method"] == one]):
             panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=3.5), alpha=0.9, zorder=3)
     for column, axis in enumerate(axes):
         low, high = _ends(axis)

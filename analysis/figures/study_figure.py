@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 
-#: Dots an inch of PNG files.
+#: Dots an inch of PNG files, and of pictures within SVG files.
 RESOLUTION = 160
 
 
@@ -48,7 +48,7 @@ def to_png(drawn: Figure, resolution: int = RESOLUTION) -> bytes:
 
 def to_svg(drawn: Figure) -> bytes:
     """The bytes of an SVG file; the same figure gives the same bytes."""
-    return _save(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    return _save(drawn, format="svg", dpi=RESOLUTION, metadata={"Date": None, "Creator": None})
 
 
 def _save(drawn: Figure, **how: Any) -> bytes:

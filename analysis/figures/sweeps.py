@@ -13,20 +13,20 @@ from analysis import style
 from analysis.figures import canvas
 from analysis.figures.paper_readings import ORDER, SCALE, THRESHOLD, paper_scale, readings
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.view import DatasetView
 from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import label
+from analysis.results import DatasetResults
 
 #: More different values than this are put into bins before they are averaged.
 MOST_VALUES = 9
 BINS = 6
 
 
-def figures(view: DatasetView) -> list[StudyFigure]:
+def figures(results: DatasetResults) -> list[StudyFigure]:
     """Both figures of a data set."""
     return [
-        _sweep(view, "map-by-filter-order", "filter_order", _paper_orders),
-        _sweep(view, "map-by-knn-size", "knn_size", _paper_thresholds),
+        _sweep(results, "map-by-filter-order", "filter_order", _paper_orders),
+        _sweep(results, "map-by-knn-size", "knn_size", _paper_thresholds),
     ]
 
 
@@ -48,15 +48,15 @@ class _Sweep:
         return float(self.middles["level"].max() - self.middles["level"].min())
 
 
-def _sweep(view: DatasetView, key: str, name: str, paper: Callable[[Axes, str, bool], None]) -> StudyFigure:
+def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, str, bool], None]) -> StudyFigure:
     title = f"mAP against {hyperparameter(name)}"
-    varied = [one for one in view.filters if name in view.study.spec.space_for(one)]
+    varied = [one for one in results.filters if name in results.study.spec.space_for(one)]
     if not varied:
         return nothing_to_draw(key, title, f"the study did not vary the {hyperparameter(name)}")
-    found = {one: sweep for one in varied if (sweep := _collect(view.complete, one, name)) is not None}
+    found = {one: sweep for one in varied if (sweep := _collect(results.complete, one, name)) is not None}
     if not found:
         return nothing_to_draw(key, title, "no filter has complete trials at two values of it")
-    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(found, name, view.bits, paper))
+    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(found, name, results.bits, paper))
 
 
 def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.chance import Chance, chance_scores
+from analysis.chance import Chance
 from analysis.names import dataset_label
 from analysis.paper_numbers import printed_map
 from analysis.results import DatasetResults
@@ -20,7 +20,7 @@ def against_paper_table(results: DatasetResults) -> Table:
         Column("map_at_k", f"mAP@{k}"), Column("map_at_k_minus_paper", "minus paper"),
         Column("map", "mAP"), Column("map_minus_paper", "minus paper"),
     ]  # fmt: skip
-    chance = chance_scores(results.study, results.dataset)
+    chance = results.chance
     rows = [_row(results, cell, printed.get((cell.method, cell.bits))) for cell in results.compared_cells]
     known = [chance.map_released, chance.map_at_k, chance.map] if isinstance(chance, Chance) else [None] * 3
     random_codes = [Entry("Random codes", "random_codes"), Entry("any"), Entry(MISSING)]

@@ -107,7 +107,7 @@ def _gains(results: DatasetResults, filter_name: str, reference: str) -> NDArray
     """(seeds, queries) differences, averaged over the code lengths that both have with equally many seeds."""
     found = []
     for bits in results.bits:
-        ours, theirs = (results.scores[results.cell(name, bits)] for name in (filter_name, reference))
+        ours, theirs = (results.scores(results.cell(name, bits)) for name in (filter_name, reference))
         both = None if ours is None or theirs is None else difference(ours, theirs)
         if both is not None:
             found.append(both)

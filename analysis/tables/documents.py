@@ -10,7 +10,7 @@ from typing import Literal
 from rich.console import RenderableType
 
 from analysis.names import dataset_label
-from analysis.results import DatasetResults
+from analysis.results import DatasetResults, results_of
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
 from analysis.tables.cost import cost_by_filter_table, cost_table
@@ -22,6 +22,7 @@ from analysis.tables.statistics import best_table, intervals_table, order_table,
 from analysis.tables.table import Table
 from hasher.files import write_atomically
 
+Build = Callable[[DatasetResults], Table]
 Section = Literal["results", "paper", "hyperparameters", "cost"]
 
 
@@ -34,7 +35,7 @@ class Document:
 
     name: str
     section: Section | None
-    tables: tuple[Callable[[DatasetResults], Table], ...]
+    tables: tuple[Build, ...]
 
 
 DOCUMENTS = (
@@ -56,8 +57,8 @@ def render_tables(study: StudyRecords) -> dict[Path, str]:
     """
     files: dict[Path, str] = {}
     for dataset in study.datasets:
-        results = DatasetResults(study, dataset)
-        documents = {document.name: [build(results) for build in document.tables] for document in DOCUMENTS}
+        results = results_of(study, dataset)
+        documents = {document.name: [_built(build, results) for build in document.tables] for document in DOCUMENTS}
         stem = study.run.tables / dataset
         for name, tables in documents.items():
             files[_beside(stem, name, "md")] = "\n".join(to_markdown(table) for table in tables)
@@ -67,6 +68,11 @@ def render_tables(study: StudyRecords) -> dict[Path, str]:
         title = f"{study.name}: {dataset_label(dataset)}"
         files[_beside(stem, "", "tex")] = latex_document(title, everything)
     return files
+
+
+def _built(build: Build, results: DatasetResults) -> Table:
+    """A table, which files, report and terminal share."""
+    return results.study.once((build, results.dataset), lambda: build(results))
 
 
 def _beside(stem: Path, name: str, suffix: str) -> Path:
@@ -83,14 +89,14 @@ def write_tables(study: StudyRecords) -> list[Path]:
 
 def html_tables(study: StudyRecords, dataset: str) -> dict[Section, list[str]]:
     """The tables of one data set as HTML fragments, by the report's section, in their order."""
-    results = DatasetResults(study, dataset)
+    results = results_of(study, dataset)
     sections: dict[Section, list[str]] = {"results": [], "paper": [], "hyperparameters": [], "cost": []}
     for document in DOCUMENTS:
         if document.section is not None:
-            sections[document.section] += [to_html(build(results)) for build in document.tables]
+            sections[document.section] += [to_html(_built(build, results)) for build in document.tables]
     return sections
 
 
 def terminal_table(study: StudyRecords, dataset: str) -> RenderableType:
     """The main table for a `rich` console; plain text where the console is no terminal."""
-    return to_terminal(main_table(DatasetResults(study, dataset)))
+    return to_terminal(_built(main_table, results_of(study, dataset)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.ladder import Ladder, ladder
+from analysis.ladder import Ladder
 from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, FILTER, method_entry
@@ -29,11 +29,10 @@ _CULPRITS = ("the graph loses", "the encoder loses", "the signs lose")
 
 def ladder_table(results: DatasetResults) -> Table:
     """Test `map` of every filter's cell on the four rungs of `analysis.ladder`, and the three steps between them."""
-    ladders = {cell: ladder(results.study, cell) for cell in results.filter_cells}
     rows = [
         [method_entry(cell.method), count(cell.bits), *(number(rung) for rung in found.rungs),
          *(number(step, signed="+") for step in found.steps)]
-        for cell, found in ladders.items()
+        for cell, found in results.ladders.items()
     ]  # fmt: skip
     notes = [
         "mAP of the same test queries, with the database ranked in four ways. Float cosine: by the cosine of the "
@@ -45,7 +44,7 @@ def ladder_table(results: DatasetResults) -> Table:
         "time, falls short of that or goes beyond it; and what keeping only the signs costs or gains. It may gain: "
         "codes are trained behind a tanh, so the sizes that a cosine counts need mean nothing. The three add up to "
         "signs minus float cosine.",
-        *_what_it_shows(ladders),
+        *_what_it_shows(results.ladders),
     ]
     starts = frozenset(range(0, len(rows), len(results.bits)))
     title = f"{dataset_label(results.dataset)}: where mAP is lost on the way to codes"

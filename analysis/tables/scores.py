@@ -38,7 +38,7 @@ def main_table(results: DatasetResults) -> Table:
 
 
 def _score(results: DatasetResults, cell: Cell) -> Entry:
-    row, column = results.summary(cell), results.columns[cell.bits]
+    row, column = results.summary(cell), results.column(cell.bits)
     mark: Mark = ""
     if cell.method == column.best:
         mark = "best"

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from analysis.names import dataset_label, label
 from analysis.results import DatasetResults
-from analysis.statistics.column import FEWEST, TOO_FEW, Pair
-from analysis.statistics.intervals import RESAMPLES, bootstrap_interval
+from analysis.statistics.column import TOO_FEW, Pair
+from analysis.statistics.intervals import RESAMPLES
 from analysis.statistics.paired import ALPHA
 from analysis.statistics.selection import DRAWS, OrderStability, optimism, order_stability
 from analysis.summary import scored
@@ -37,17 +37,16 @@ def intervals_table(results: DatasetResults) -> Table:
 
 
 def _interval_row(results: DatasetResults, cell: Cell) -> list[Entry]:
-    summary, scores = results.summary(cell), results.scores[cell]
+    summary, scores = results.summary(cell), results.scores(cell)
     names = [method_entry(cell.method), count(cell.bits), count(int(summary["replicates"]))]
     mean = number(float(summary["map_mean"]))
     if scores is None:
         note = "" if summary["missing"] else "no scores by query"
         return [*names, Entry(MISSING), mean, Entry(MISSING), Entry(MISSING), Entry(note or summary["missing"])]
-    queries = scores.values.shape[1]
-    if (len(scores.values) < FEWEST and not scores.fixed) or queries < 2:
+    queries, interval = scores.values.shape[1], results.interval(cell)
+    if interval is None:
         why = TOO_FEW if queries > 1 else "too few queries"
         return [*names, count(queries), mean, Entry(MISSING), Entry(MISSING), Entry(why)]
-    interval = bootstrap_interval(scores.values)
     note = "over queries only: nothing in it is random" if scores.fixed else ""
     return [*names, count(queries), mean, number(interval.low), number(interval.high), Entry(note)]
 
@@ -70,7 +69,7 @@ def best_table(results: DatasetResults) -> Table:
 
 
 def _against_best(results: DatasetResults, method: str, bits: int) -> Entry:
-    column = results.columns[bits]
+    column = results.column(bits)
     if method == column.best:
         return Entry("best", mark="best")
     pair = column.against_best(method)

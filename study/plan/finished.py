@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,14 +30,24 @@ class Finished:
 FinishedRuns = Mapping[Task, Finished]
 
 
+def winning_place(trials: Iterable[tuple[str, float]]) -> int | None:
+    """Which of a cell's search trials wins: the complete one with the best validation score, the earlier of equals.
+
+    `trials` are state and score of each in the order of their index, NaN where there is no score. None without one.
+    """
+    scores = {
+        place: score for place, (state, score) in enumerate(trials) if state == "complete" and not math.isnan(score)
+    }
+    return max(scores, key=lambda place: scores[place], default=None)
+
+
 def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | None:
-    """The cell's complete search trial with the best validation score; the earlier of equals; None without one."""
-    trials = [finished.get(task) for task in search_tasks(spec, cell)]
-    complete = [trial for trial in trials if trial is not None and trial.state == "complete"]
-    return max(complete, key=lambda trial: trial.score, default=None)
+    """The cell's search trial that wins by `winning_place`; None without one."""
+    trials = [finished[task] for task in search_tasks(spec, cell) if task in finished]
+    place = winning_place((trial.state, trial.score) for trial in trials)
+    return None if place is None else trials[place]
 
 
 def has_no_winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> bool:
-    """Whether every search trial of a cell has ended and none is complete: there is nothing to test."""
-    ended = [finished.get(task) for task in search_tasks(spec, cell)]
-    return bool(ended) and all(end is not None and end.state != "complete" for end in ended)
+    """Whether every trial of a searched cell has ended and none won: there is nothing to test."""
+    return all(task in finished for task in search_tasks(spec, cell)) and winner(spec, finished, cell) is None

@@ -12,7 +12,7 @@ from synthetic import Truth, make_spec, write_study
 from analysis.command import main
 from analysis.compare import compare, comparison_table
 from analysis.explain import explain, find_cell
-from analysis.results import DatasetResults
+from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
@@ -145,7 +145,7 @@ def entries(table):
 
 
 def test_compare_finds_the_difference_and_only_that(run, tmp_path):
-    table = comparison_table(DatasetResults(load_study(run), "vectors"), DatasetResults(better(tmp_path), "vectors"))
+    table = comparison_table(results_of(load_study(run), "vectors"), results_of(better(tmp_path), "vectors"))
     rows = entries(table)
     assert rows["gcn"]["difference"].text == "+0.100" and rows["gcn"]["p_holm"].text == "< 0.001"
     assert rows["none"]["difference"].text == "+0.000" and rows["none"]["p_holm"].text == "1.000"
@@ -156,7 +156,7 @@ def test_compare_studies_that_share_little(run, tmp_path, capsys):
     other = better(tmp_path, filters=["gcn", "fourier"], bits=[16, 32])
     text = shown(compare(load_study(run), other))
     assert "filters: ['gcn', 'none'] → ['gcn', 'fourier']" in text
-    rows = entries(comparison_table(*(DatasetResults(study, "vectors") for study in (load_study(run), other))))
+    rows = entries(comparison_table(*(results_of(study, "vectors") for study in (load_study(run), other))))
     assert rows["none"]["note"].text == "no score in A and B"  # its last row, 32 bits
     assert rows["fourier"]["note"].text == "no score in A"
     assert main(["compare", str(run), str(other.run.path)]) == 0
@@ -166,7 +166,7 @@ def test_compare_studies_that_share_little(run, tmp_path, capsys):
 def test_compare_does_not_test_other_data(run, tmp_path):
     other = better(tmp_path)
     other.records["data_fingerprint"] = "another"
-    table = comparison_table(DatasetResults(load_study(run), "vectors"), DatasetResults(other, "vectors"))
+    table = comparison_table(results_of(load_study(run), "vectors"), results_of(other, "vectors"))
     assert all(row["p_holm"].text == MISSING for row in entries(table).values())
     assert any("fingerprints differ" in note for note in table.notes)
 

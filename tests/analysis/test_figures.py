@@ -15,10 +15,10 @@ from synthetic import make_spec, write_study
 
 from analysis import style
 from analysis.figures import dataset_figures
-from analysis.figures.view import DatasetView
 from analysis.figures.writing import write_figure
 from analysis.names import label
 from analysis.per_query import per_query
+from analysis.results import results_of
 from analysis.statistics.intervals import bootstrap_interval
 from analysis.study_records import load_study
 from study.plan.tasks import Cell
@@ -156,7 +156,7 @@ def test_slices_leave_out_what_a_filter_does_not_sample(full):
 def test_the_medians_of_a_sweep_are_free_of_the_code_length(full):
     """Each trial less the median of its cell plus the median of all, by hand."""
     study, _, drawn = full
-    trials = DatasetView(study, "digits").complete.query("method == 'chebyshev'")
+    trials = results_of(study, "digits").complete.query("method == 'chebyshev'")
     levels = defaultdict(list)
     for _, cell in trials.groupby("bits"):
         for row in cell.itertuples():

@@ -7,8 +7,8 @@ import pytest
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from synthetic import in_journal, make_spec, write_study
 
-from analysis.figures.view import DatasetView
 from analysis.importance import BEST_TRIALS, FEWEST_TRIALS, as_sampled, importances
+from analysis.results import results_of
 from analysis.study_records import load_study
 from study.plan.dimensions import Dimension
 from study.plan.tasks import Cell
@@ -31,7 +31,7 @@ def test_a_single_cell_agrees_with_optuna_on_its_own_study(one_cell):
     complete = [trial for trial in stored.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     evaluator = PedAnovaImportanceEvaluator(target_quantile=BEST_TRIALS / len(complete))
     expected = get_param_importances(stored, evaluator=evaluator)
-    found = importances(study.spec, "gcn", DatasetView(study, "digits").complete)
+    found = importances(study.spec, "gcn", results_of(study, "digits").complete)
     assert found.trials == len(complete)
     assert list(found.shares) == list(expected)
     assert found.shares == pytest.approx(expected)
@@ -57,7 +57,7 @@ def test_what_decides_the_score_stands_out_and_what_does_not_does_not(one_cell):
 
 def test_too_few_trials_give_none_rather_than_noise(one_cell):
     study = load_study(one_cell)
-    complete = DatasetView(study, "digits").complete
+    complete = results_of(study, "digits").complete
     assert importances(study.spec, "gcn", complete.head(FEWEST_TRIALS)) is not None
     assert importances(study.spec, "gcn", complete.head(FEWEST_TRIALS - 1)) is None
     assert importances(study.spec, "gcn", complete.assign(shortfall=0.0)) is None

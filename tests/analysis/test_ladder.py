@@ -13,10 +13,9 @@ from synthetic import LEVELS, Truth, make_spec, write_study
 
 from analysis import style
 from analysis.figures.ladder import loss_ladder
-from analysis.figures.view import DatasetView
 from analysis.ladder import Ladder, ladder
 from analysis.names import label
-from analysis.results import DatasetResults
+from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables.formats import to_csv
 from analysis.tables.ladder import ladder_table
@@ -39,12 +38,12 @@ def exactly(tmp_path, levels=None, ending=None, **changes):
 
 
 def rows_of(study, dataset="vectors"):
-    rows = csv.DictReader(io.StringIO(to_csv(ladder_table(DatasetResults(study, dataset)))))
+    rows = csv.DictReader(io.StringIO(to_csv(ladder_table(results_of(study, dataset)))))
     return {(row["method"], int(row["bits"])): row for row in rows}
 
 
 def notes_of(study, dataset="vectors"):
-    return ladder_table(DatasetResults(study, dataset)).notes
+    return ladder_table(results_of(study, dataset)).notes
 
 
 def test_rungs_and_steps_are_those_of_the_truth(tmp_path):
@@ -134,7 +133,7 @@ def test_without_baselines_or_replicates_there_are_only_dashes(tmp_path):
     assert float(rows["chebyshev", 32]["binarisation"]) < 0
     assert not any("On average" in note or "float cosine in" in note for note in notes_of(holes, "digits"))
     empty = load_study(STUDIES["not_begun"](tmp_path))
-    assert {entry.text for row in ladder_table(DatasetResults(empty, "digits")).rows for entry in row[2:]} == {MISSING}
+    assert {entry.text for row in ladder_table(results_of(empty, "digits")).rows for entry in row[2:]} == {MISSING}
     assert math.isnan(ladder(empty, Cell("digits", "gcn", 16)).signs)
 
 
@@ -153,7 +152,7 @@ def test_records_without_the_column_are_refused(run_directory, tmp_path):
 @pytest.fixture(scope="module")
 def drawn(run_directory):
     study = load_study(run_directory)
-    figure = loss_ladder(DatasetView(study, "digits"))
+    figure = loss_ladder(results_of(study, "digits"))
     return study, figure, figure.draw()
 
 
@@ -177,17 +176,17 @@ def test_the_legend_names_what_is_drawn(drawn, tmp_path):
     for handle, name in zip(drawn[2].legends[0].legend_handles[2:], names[2:], strict=True):
         method = next(one for one in style.FILTERS if label(one) == name)
         assert matplotlib.colors.same_color(handle.get_color(), style.look(method).colour)
-    holes = loss_ladder(DatasetView(load_study(STUDIES["holes"](tmp_path)), "digits")).draw()
+    holes = loss_ladder(results_of(load_study(STUDIES["holes"](tmp_path)), "digits")).draw()
     assert [text.get_text() for text in holes.legends[0].get_texts()] == ["Chebyshev"]
 
 
 def test_the_sentence_follows_the_best_codes_down(tmp_path):
-    assert loss_ladder(DatasetView(exactly(tmp_path), "vectors")).sentence == (
+    assert loss_ladder(results_of(exactly(tmp_path), "vectors")).sentence == (
         "At 32 bits, down to the best codes, those of Fourier: float cosine 0.550, float diffusion over the graph of "
         f"the database 0.660 (+0.110), the encoder's outputs 0.660 (+0.000), their signs 0.630 ({MINUS}0.030)."
     )
     alone = exactly(tmp_path, filters=["gcn"], bits=[8], name="alone", ending=only_hashers)
-    assert loss_ladder(DatasetView(alone, "vectors")).sentence == (
+    assert loss_ladder(results_of(alone, "vectors")).sentence == (
         f"At 8 bits, down to the codes of GCN: the encoder's outputs 0.610, their signs 0.580 ({MINUS}0.030)."
     )
 
@@ -198,5 +197,5 @@ def only_hashers(task):
 
 def test_without_replicates_there_is_nothing_to_draw(tmp_path):
     study = exactly(tmp_path, ending=lambda task: None if task.kind == "replicate" else "complete")
-    figure = loss_ladder(DatasetView(study, "vectors"))
+    figure = loss_ladder(results_of(study, "vectors"))
     assert figure.drawing is None and "no replicate has a test score" in figure.sentence

@@ -15,7 +15,7 @@ from rich.console import Console
 from synthetic import LEVELS, Truth, make_spec, write_study
 
 from analysis.paper_numbers import printed_map
-from analysis.results import DatasetResults
+from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables import html_tables, render_tables, terminal_table, write_tables
 from analysis.tables.against_paper import against_paper_table
@@ -34,7 +34,7 @@ def study(run_directory):
 
 @pytest.fixture(scope="module")
 def results(study):
-    return DatasetResults(study, "digits")
+    return results_of(study, "digits")
 
 
 def rows_of(table):
@@ -81,13 +81,13 @@ def test_equal_filters_are_tied_and_distant_ones_are_not(tmp_path):
     levels = dict.fromkeys(LEVELS, 0.3)
     truth = Truth(levels=levels | {"spline": 0.6, "lanczos": 0.6}, method_query=0.0, method_seed=0.003)
     spec = make_spec(datasets=["vectors.npz"], filters=["spline", "lanczos", "none"], bits=[16], trials=1, replicates=5)
-    column = DatasetResults(load_study(write_study(tmp_path, spec, truth)), "vectors").columns[16]
+    column = results_of(load_study(write_study(tmp_path, spec, truth)), "vectors").columns[16]
     assert column.tied | {column.best} == {"spline", "lanczos"}
 
 
 def test_against_the_paper(tmp_path):
     spec = make_spec(datasets=["stl10.npz"], filters=["spline", "gcn", "fourier"], bits=[16, 28], trials=1)
-    results = DatasetResults(load_study(write_study(tmp_path, spec)), "stl10")
+    results = results_of(load_study(write_study(tmp_path, spec)), "stl10")
     table = against_paper_table(results)
     rows = rows_of(table)
     for method, bits, printed in (("spline", 28, 0.801), ("gcn", 16, 0.861)):
@@ -156,7 +156,7 @@ def test_all_pairs_are_listed(results):
 
 def test_too_few_replicates_are_said_instead_of_a_p_value(tmp_path):
     spec = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16], trials=2, replicates=2)
-    results = DatasetResults(load_study(write_study(tmp_path, spec)), "vectors")
+    results = results_of(load_study(write_study(tmp_path, spec)), "vectors")
     rows = rows_of(best_table(results))
     assert {rows[name]["16"] for name in ("gcn", "none", "lsh", "itq")} == {"best", "too few replicates"}
     assert any("too few replicates" in note for note in main_table(results).notes)
@@ -260,7 +260,7 @@ def test_studies_with_gaps_have_every_table(name, tmp_path):
 
 
 def test_gaps_are_dashes_with_their_reasons_counted(tmp_path):
-    results = DatasetResults(load_study(STUDIES["holes"](tmp_path)), "digits")
+    results = results_of(load_study(STUDIES["holes"](tmp_path)), "digits")
     table = main_table(results)
     rows = rows_of(table)
     assert rows["gcn"]["16"] == rows["gcn"]["32"] == rows["chebyshev"]["16"] == rows["itq"]["16"] == MISSING
@@ -283,11 +283,11 @@ def test_what_a_graph_is_worth_is_said_in_words_that_the_tests_bear_out(tmp_path
     levels = {"gcn": 0.75, "fourier": 0.40, "lanczos": 0.6, "none": 0.6}
     truth = Truth(levels=Truth().levels | levels, method_query=0.0, method_seed=0.003, per_doubling=0.0)
     spec = make_spec(datasets=["vectors.npz"], filters=["none", "gcn", "lanczos", "fourier"], trials=2)
-    results = DatasetResults(load_study(write_study(tmp_path, spec, truth)), "vectors")
+    results = results_of(load_study(write_study(tmp_path, spec, truth)), "vectors")
     (said,) = [note for note in main_table(results).notes if "What a graph is worth" in note]
     better, worse, same = said.split(": ", 1)[1].split("; ")
     assert better == "better: GCN at 16 and 32 bits" and worse == "worse: Fourier at 16 and 32 bits"
     assert same == "not shown to differ: Lanczos at 16 and 32 bits."
     alone = make_spec(name="alone", datasets=["vectors.npz"], filters=["gcn", "fourier"], trials=2)
-    results = DatasetResults(load_study(write_study(tmp_path, alone, truth)), "vectors")
+    results = results_of(load_study(write_study(tmp_path, alone, truth)), "vectors")
     assert not any("What a graph is worth" in note for note in main_table(results).notes)

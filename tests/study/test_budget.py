@@ -15,7 +15,7 @@ import torch
 from ray.tune.search import Searcher
 
 import run_study as command
-from analysis.results import DatasetResults
+from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.summary import summarise
 from analysis.tables.cost import cost_table
@@ -116,7 +116,7 @@ def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_d
     counts = ["planned", "complete", "pruned", "timeout", "diverged", "failed", "not_run"]
     assert list(rows.loc[("none", 8), counts]) == [4, 1, 1, 2, 0, 0, 0]
     assert rows.loc[("gcn", 8), "missing"] == "no trial complete (4 over the time limit)"
-    for table in (cells_table(DatasetResults(study, "blobs")), cost_table(DatasetResults(study, "blobs"))):
+    for table in (cells_table(results_of(study, "blobs")), cost_table(results_of(study, "blobs"))):
         position = [column.heading for column in table.columns].index("Over time")
         row = next(row for row in table.rows if row[0].text == "No graph")
         assert row[position].text == "2"

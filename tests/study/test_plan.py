@@ -92,6 +92,10 @@ def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(tiny: S
     assert winner(tiny, finished, cell) is ends[1]
     assert winner(tiny, finished, Cell("blobs", "gcn", 8)) is None
     assert not has_no_winner(tiny, finished, cell)
+    finished[Task("search", cell, 0)] = Finished("complete")  # NaN is no score
+    assert winner(tiny, finished, cell) is ends[1]
+    no_scores = {Task("search", cell, index): Finished("complete") for index in range(4)}
+    assert winner(tiny, no_scores, cell) is None and has_no_winner(tiny, no_scores, cell)
 
 
 def test_the_time_left_comes_from_runs_of_the_same_kind(tiny: StudySpec) -> None:
