@@ -14,9 +14,8 @@ from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import PairedTest, holm, paired_test
 from analysis.study_records import StudyRecords
 from analysis.tables.formats import to_terminal
-from analysis.tables.scores import BITS, FILTER, method_entry
-from analysis.tables.table import MISSING, Column, Entry, Table, count, number, p_value, with_spread
-from hasher.baselines import BASELINES
+from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
+from analysis.tables.table import MISSING, Column, Entry, Table, number, p_value, with_spread
 from hasher.errors import UserError
 from study.plan.spec import differences
 from study.plan.tasks import Cell
@@ -45,17 +44,18 @@ def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
 
 
 def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
-    """mAP of both studies and B minus A for every cell that either has, tested where that can be."""
-    methods = in_order([*first.filters, *second.filters, *BASELINES])
+    """The score of both studies and B minus A for every cell that either has, tested where that can be."""
+    methods = in_order([cell.method for results in (first, second) for cell in results.cells])
     bits = sorted({*first.bits, *second.bits})
-    cells = [Cell(first.dataset, method, length) for method in methods for length in bits]
+    cells = list(dict.fromkeys(first.cell(method, length) for method in methods for length in bits))
     untestable = _untestable(first, second)
     tests = {cell: untestable or _test(first.scores(cell), second.scores(cell)) for cell in cells}
     tested = [cell for cell in cells if isinstance(tests[cell], PairedTest)]
     adjusted = dict(zip(tested, holm([tests[cell].p_value for cell in tested]), strict=True))  # type: ignore[union-attr]
     rows = [_row(first, second, cell, tests[cell], adjusted.get(cell)) for cell in cells]
     columns = [
-        FILTER, BITS, Column("map_a", "A, mAP"), Column("map_b", "B, mAP"), Column("difference", "B minus A"),
+        METHOD, BITS, Column("score_a", f"A, {first.metric}"), Column("score_b", f"B, {second.metric}"),
+        Column("difference", "B minus A"),
         Column("low", "95% low"), Column("high", "95% high"), Column("p_holm", "p, Holm"),
         Column("note", "Note", "left"),
     ]  # fmt: skip
@@ -65,7 +65,7 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
     ]
     if untestable:
         notes.append(f"Nothing was tested: {untestable}.")
-    starts = frozenset(range(0, len(rows), len(bits)))
+    starts = method_starts(cells)
     return Table("comparison", f"{dataset_label(first.dataset)}: B against A", columns, rows, notes, starts)
 
 
@@ -92,7 +92,7 @@ def _row(
 ) -> list[Entry]:
     summaries = [_summary(results, cell) for results in (first, second)]
     means = [mean for mean, _ in summaries]
-    row = [method_entry(cell.method), count(cell.bits), *(with_spread(*summary) for summary in summaries)]
+    row = [method_entry(cell.method), bits_entry(cell), *(with_spread(*summary) for summary in summaries)]
     row.append(number(means[1] - means[0], signed="+"))
     if isinstance(test, str):
         absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]
@@ -107,4 +107,4 @@ def _summary(results: DatasetResults, cell: Cell) -> tuple[float, float]:
     if cell not in results.cells:
         return float("nan"), float("nan")
     row = results.summary(cell)
-    return float(row["map_mean"]), float(row["map_sd"])
+    return float(row["score_mean"]), float(row["score_sd"])

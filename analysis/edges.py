@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
-from hasher.methods.hagcn.config import SMALLEST_ORDERS
+from pydantic import ValidationError
+
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 
@@ -35,7 +36,7 @@ def edges(spec: StudySpec, filter_name: str, chosen: Mapping[Any, Any]) -> list[
     """The hyperparameters of a filter's winner that sit on an edge, in the order of the space.
 
     Ranges are looked at on the scale they were sampled on; a categorical has edges where its choices are three numbers
-    or more. The smallest order a filter can have is no edge: there is nothing beyond it.
+    or more. A whole number below which a method takes none is no edge: there is nothing beyond it.
     """
     found = []
     for name, dimension in spec.space_for(filter_name).items():
@@ -44,12 +45,20 @@ def edges(spec: StudySpec, filter_name: str, chosen: Mapping[Any, Any]) -> list[
             continue
         low, high = ends
         place = _place(float(value), low, high, dimension)
-        natural = name == "filter_order" and low == SMALLEST_ORDERS.get(filter_name)
+        natural = dimension.type == "int" and not _is_allowed(spec, filter_name, name, int(low) - 1)
         if place <= MARGIN and not natural:
             found.append(Edge(name, float(value), "lowest", low, high))
         elif place >= 1 - MARGIN:
             found.append(Edge(name, float(value), "highest", low, high))
     return found
+
+
+def _is_allowed(spec: StudySpec, method: str, name: str, value: int) -> bool:
+    try:
+        spec.configure(method, spec.bits[0], {name: value})
+    except ValidationError:
+        return False
+    return True
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -14,51 +15,45 @@ from analysis.edges import edges
 from analysis.names import dataset_label, full_label
 from analysis.results import results_of
 from analysis.study_records import StudyRecords
-from analysis.summary import in_words, scored, search_counts, tested_counts, tested_kind, tested_runs
+from analysis.summary import in_words, scored, search_counts, tested_counts, tested_runs
 from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
-from hasher.baselines import BASELINES
 from hasher.errors import UserError
-from study.plan.spec import TUNABLE
-from study.plan.tasks import Cell, Task
-
-_SCORES = (
-    ("map", "mAP"),
-    ("map_at_k", "mAP@k"),
-    ("map_released", "Released code's"),
-    ("precision_at_radius_2", "P@r2"),
-    ("map_real_valued", "mAP before signs"),
-)
+from hasher.methods.registry import resolve
+from hasher.references import REFERENCES
+from hasher.retrieval.metrics import SCORES
+from study.plan.tasks import NO_BITS, Cell, Task
 
 
 def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell:
     """The cell a person means. Raises `UserError` that lists what the study has."""
+    with suppress(ValueError):
+        method = resolve(method)
     known: list[tuple[str, str, list[Any]]] = [
         ("data set", dataset, study.datasets),
-        ("filter or baseline", method, [*study.spec.filters, *BASELINES]),
+        ("method", method, [*study.spec.all_methods, *REFERENCES]),
         ("code length", bits, study.spec.bits),
     ]
     for kind, given, there in known:
         if given not in map(str, there):
             raise UserError(f"{given}: no such {kind} in {study.run.path}, it has {', '.join(map(str, there))}")
-    return Cell(dataset, method, int(bits))
+    return results_of(study, dataset).cell(method, int(bits))
 
 
 def explain(study: StudyRecords, cell: Cell) -> RenderableType:
     """Score, selection, trials, replicates, configuration, data, origin, files, and the command that runs it again."""
-    baseline = cell.method in BASELINES
+    searched = study.spec.is_searched(cell.method)
+    length = f", {cell.bits} bits" if cell.bits else ""
     parts: list[RenderableType] = [
-        Text(
-            f"{full_label(cell.method)}, {cell.bits} bits, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"
-        ),
+        Text(f"{full_label(cell.method)}{length}, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"),
         *_section("Score", _score(study, cell)),
     ]
-    if not baseline:
+    if searched:
         parts += [*_section("Selection", _selection(study, cell)), Text(), to_terminal(_trials(study, cell))]
     parts += [Text(), to_terminal(_tests(study, cell))]
-    if not baseline and study.winner(cell) is not None:
-        parts += _section("Configuration of the replicates", _configuration(study, cell))
+    if searched and study.winner(cell) is not None:
+        parts += _section("Configuration of the test runs", _configuration(study, cell))
     parts += _section("Data", _data(study, cell))
     parts += _section("Origin", _origin(_recorded(study, cell)))
     parts += _section("Files", _files(study, cell))
@@ -80,11 +75,14 @@ def _score(study: StudyRecords, cell: Cell) -> list[str]:
     summary = results.summary(cell)
     if summary["missing"]:
         return [f"none: {summary['missing']}"]
-    spread = f" ± {decimals(summary['map_sd'])}" if pd.notna(summary["map_sd"]) else ""
-    lines = [f"mAP {decimals(summary['map_mean'])}{spread} over {summary['replicates']} runs on the test queries"]
+    spread = f" ± {decimals(summary['score_sd'])}" if pd.notna(summary["score_sd"]) else ""
+    mean = decimals(summary["score_mean"])
+    lines = [f"{results.metric} {mean}{spread} over {summary['replicates']} runs on the test queries"]
     interval = results.interval(cell)
     if interval is not None:
         lines.append(f"95% interval {decimals(interval.low)} to {decimals(interval.high)}")
+    if cell.bits == NO_BITS:
+        return lines
     column = results.column(cell.bits)
     pair = column.against_best(cell.method)
     if cell.method == column.best:
@@ -100,17 +98,18 @@ def _score(study: StudyRecords, cell: Cell) -> list[str]:
 
 def _selection(study: StudyRecords, cell: Cell) -> list[str]:
     counts, winner = search_counts(study, cell), study.winner(cell)
+    metric = results_of(study, cell.dataset).metric
     other = in_words(counts)
     lines = [f"{counts.planned} trials planned, {counts.complete} complete" + (f", {other}" if other else "")]
     if winner is None:
         return [*lines, "no trial is complete, so there is no winner"]
     trials = study.runs("search", cell)
-    rest = trials[(trials["state"] == "complete") & (trials["index"] != winner["index"])]["map"].max()
-    lead = "" if pd.isna(rest) else f", {decimals(winner['map'] - rest, 4, '+')} ahead of the next"
+    rest = trials[(trials["state"] == "complete") & (trials["index"] != winner["index"])]["score"].max()
+    lead = "" if pd.isna(rest) else f", {decimals(winner['score'] - rest, 4, '+')} ahead of the next"
     return [
         *lines,
-        "rule: the complete trial with the best validation mAP, the earlier of equals; test queries play no part",
-        f"winner: trial {winner['index']} with validation mAP {decimals(winner['map'], 4)}{lead}, best at epoch "
+        f"rule: the complete trial with the best validation {metric}, the earlier of equals; test queries play no part",
+        f"winner: trial {winner['index']} with validation {metric} {decimals(winner['score'], 4)}{lead}, best at epoch "
         f"{shown(winner['chosen_epoch'])}",
         *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.method, winner.to_dict())),
     ]
@@ -119,7 +118,8 @@ def _selection(study: StudyRecords, cell: Cell) -> list[str]:
 def _trials(study: StudyRecords, cell: Cell) -> Table:
     sampled = list(study.spec.space_for(cell.method))
     columns = [
-        Column("trial", "Trial"), Column("state", "State", "left"), Column("map", "mAP"),
+        Column("trial", "Trial"), Column("state", "State", "left"),
+        Column("score", results_of(study, cell.dataset).metric),
         Column("chosen_epoch", "Best epoch"), Column("epochs", "Epochs"), Column("seed", "Seed"),
         Column("seconds", "Seconds"), *(Column(name, name) for name in sampled), Column("error", "Error", "left"),
     ]  # fmt: skip
@@ -128,14 +128,14 @@ def _trials(study: StudyRecords, cell: Cell) -> Table:
     for _, trial in study.runs("search", cell).iterrows():
         chosen = ", chosen" if winner is not None and trial["index"] == winner["index"] else ""
         plain = [_entry(trial, name) for name in ("chosen_epoch", "epochs", "seed", "seconds", *sampled, "error")]
-        rows.append([_entry(trial, "index"), Entry(trial["state"] + chosen), number(trial["map"], 4), *plain])
+        rows.append([_entry(trial, "index"), Entry(trial["state"] + chosen), number(trial["score"], 4), *plain])
     return Table("trials", "Search trials, scored on validation queries", columns, rows)
 
 
 def _tests(study: StudyRecords, cell: Cell) -> Table:
     columns = [
         Column("run", "Run"), Column("state", "State", "left"), Column("seed", "Seed"),
-        *(Column(name, heading) for name, heading in _SCORES), Column("epochs", "Epochs"),
+        *(Column(score.name, score.title(study.spec.k)) for score in SCORES), Column("epochs", "Epochs"),
         Column("seconds", "Seconds"), Column("error", "Error or note", "left"),
     ]  # fmt: skip
     rows = []
@@ -143,7 +143,7 @@ def _tests(study: StudyRecords, cell: Cell) -> Table:
         said = [str(run[name]) for name in ("error", "note") if pd.notna(run.get(name))]
         rows.append([
             _entry(run, "index"), Entry(str(run["state"])), _entry(run, "seed"),
-            *(number(run[name], 4) for name, _ in _SCORES), _entry(run, "epochs"), _entry(run, "seconds"),
+            *(number(run[score.name], 4) for score in SCORES), _entry(run, "epochs"), _entry(run, "seconds"),
             Entry("; ".join(said)),
         ])  # fmt: skip
     counts = tested_counts(study, cell)
@@ -166,12 +166,12 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
     assert winner is not None
     sampled, fixed = study.spec.space_for(cell.method), study.spec.fixed_for(cell.method)
     lines = [
-        f"filter = {cell.method}",
+        f"method = {cell.method}",
         f"bits = {cell.bits}",
         f"epochs = {study.spec.epochs} (the study's)",
         f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
     ]
-    for name in TUNABLE:
+    for name in study.spec.hyperparameters:
         value = winner.get(name)
         if value is None or pd.isna(value):
             continue
@@ -212,18 +212,19 @@ def _distinct(runs: pd.DataFrame, name: str) -> list[str]:
 
 
 def _files(study: StudyRecords, cell: Cell) -> list[str]:
-    kind = tested_kind(cell)
-    paths = [study.run.evaluation(Task(kind, cell, int(index))) for index in scored(study, cell)["index"]]
-    if cell.method not in BASELINES:
+    paths = [study.run.evaluation(Task("test", cell, int(index))) for index in scored(study, cell)["index"]]
+    if cell.method not in REFERENCES:
         paths.insert(0, study.run.model(cell))
     return [str(path) if path.exists() else f"{path} (missing)" for path in paths] or ["none"]
 
 
 def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
     """The frozen study narrowed to the cell. Seeds depend on a run's kind and index alone, so they are the same."""
-    words = ["python", "run_study.py", str(study.run.spec), "--name", f"{study.name}-again", "--bits", str(cell.bits)]
-    if cell.method not in BASELINES:
-        words += ["--filters", cell.method]
+    words = ["python", "run_study.py", str(study.run.spec), "--name", f"{study.name}-again"]
+    if cell.bits:
+        words += ["--bits", str(cell.bits)]
+    if cell.method in study.spec.methods:
+        words += ["--methods", cell.method]
     wanted = next(dataset for dataset in study.spec.datasets if dataset.name == cell.dataset)
     lines = [shlex.join(words)]
     if len(study.spec.datasets) > 1:
@@ -233,7 +234,7 @@ def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
             lines.append(
                 f"(it also runs the other data sets: only {study.run.spec} holds the sizes of this one's split)"
             )
-    if cell.method in BASELINES:
-        lines.append("(baselines are part of every study)")
+    if cell.method not in study.spec.methods:
+        lines.append("(it is part of every such study, whatever its methods)")
     commits = [name for name in _distinct(_recorded(study, cell), "commit") if name != "unknown"]
     return [*(f"git checkout {name.removesuffix('+changes')}" for name in commits[:1]), *lines]

@@ -8,7 +8,8 @@ import numpy as np
 
 from analysis.study_records import StudyRecords
 from analysis.summary import scored
-from study.plan.tasks import Cell
+from hasher.references import REFERENCES
+from study.plan.tasks import NO_BITS, Cell
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,13 @@ class Ladder:
 
 
 def ladder(study: StudyRecords, cell: Cell) -> Ladder:
-    """The ladder of a filter's cell.
+    """The ladder of a cell.
 
     A cell of which some replicate has no real-valued score has none: a mean over others could not be compared.
     """
     replicates = scored(study, cell)
     float_cosine, float_diffusion = (
-        float(scored(study, Cell(cell.dataset, name, cell.bits))["map"].mean())
-        for name in ("float_cosine", "float_diffusion")
+        float(scored(study, Cell(cell.dataset, name, NO_BITS))["map"].mean()) for name in REFERENCES
     )
     real_valued = float(replicates["map_real_valued"].mean(skipna=False))
     return Ladder(float_cosine, float_diffusion, real_valued, float(replicates["map"].mean()))

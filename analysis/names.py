@@ -1,35 +1,12 @@
-"""What readers call things: filters (the paper's names beside ours), baselines, data sets, scores; and their order."""
+"""What readers call things: methods (the paper's names beside ours), data sets; and the order of methods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Filters in the order of the paper's tables, then those its tables do not have.
-FILTER_LABELS: dict[str, str] = {
-    "spline": "Spline",
-    "lanczos": "Lanczos",
-    "chebyshev": "Chebyshev",
-    "gcn": "GCN",
-    "fourier": "Fourier",
-    "none": "No graph",
-}
-
-#: As the paper's tables print them. Its "Poly" is the B-spline filter of its code; "Fourier" is only in its figures.
-PAPER_NAMES: dict[str, str] = {
-    "spline": "Poly",
-    "lanczos": "Lanczos",
-    "chebyshev": "Cheby",
-    "gcn": "GCN",
-    "fourier": "Fourier",
-}
-
-BASELINE_LABELS: dict[str, str] = {
-    "float_cosine": "Float cosine",
-    "float_diffusion": "Float diffusion",
-    "lsh": "LSH",
-    "pca_sign": "PCA-sign",
-    "itq": "ITQ",
-}
+from hasher.methods.registry import methods
+from hasher.references import REFERENCES
+from study.record.export import family_of
 
 DATASET_LABELS: dict[str, str] = {
     "digits": "Digits",
@@ -39,36 +16,40 @@ DATASET_LABELS: dict[str, str] = {
     "tiny_imagenet": "Tiny ImageNet",
 }
 
-_ROWS = [*FILTER_LABELS, *BASELINE_LABELS]
-
 
 def label(method: str) -> str:
-    """A filter or baseline by our name: ``Spline``. A name not known here stands for itself."""
-    return FILTER_LABELS.get(method) or BASELINE_LABELS.get(method) or method
+    """A method or reference by our name: ``Spline``. A name not known here stands for itself."""
+    known = methods().get(method) or REFERENCES.get(method)
+    return known.label if known is not None else method
 
 
 def full_label(method: str) -> str:
     """The same with the paper's name beside it where that differs: ``Spline (Poly)``."""
-    ours, theirs = label(method), PAPER_NAMES.get(method)
+    ours, known = label(method), methods().get(method)
+    theirs = known.paper_name if known is not None else None
     return ours if theirs in (None, ours) else f"{ours} ({theirs})"
 
 
-def in_order(methods: Iterable[str]) -> list[str]:
-    """Filters and baselines in the order of every table's rows, each once; names not known here come last."""
-    return sorted(dict.fromkeys(methods), key=lambda name: _ROWS.index(name) if name in _ROWS else len(_ROWS))
+def in_order(names: Iterable[str]) -> list[str]:
+    """Methods and references in the order of every table's rows, each once; names not known here come last.
+
+    A family stands together, in the place of its first method.
+    """
+    known = [*methods(), *REFERENCES]
+    families = list(dict.fromkeys(family_of(name) for name in known))
+
+    def place(name: str) -> tuple[int, int]:
+        return (families.index(family_of(name)), known.index(name)) if name in known else (len(families), 0)
+
+    return sorted(dict.fromkeys(names), key=place)
+
+
+def family_starts(names: Iterable[str]) -> list[int]:
+    """Places in a list of methods at which another family begins, the first one's among them."""
+    families = [family_of(name) for name in names]
+    return [place for place, family in enumerate(families) if place == 0 or family != families[place - 1]]
 
 
 def dataset_label(dataset: str) -> str:
     """A data set as text has it: ``Fashion-MNIST``. A data set of the user's own keeps its name."""
     return DATASET_LABELS.get(dataset, dataset)
-
-
-def metric_label(metric: str, k: int) -> str:
-    """A score's column as text has it; `k` is the study's cut-off."""
-    labels = {
-        "map": "mAP",
-        "map_at_k": f"mAP@{k}",
-        "map_released": "released code's mAP",
-        "precision_at_radius_2": "precision within radius 2",
-    }
-    return labels.get(metric, metric)

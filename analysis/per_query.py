@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.study_records import StudyRecords
-from analysis.summary import scored, tested_kind
-from hasher.baselines import BASELINES, STOCHASTIC
+from analysis.summary import scored
 from hasher.errors import UserError
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
 from study.plan.tasks import Cell
 
 
 @dataclass(frozen=True, eq=False)
 class PerQuery:
-    """Average precision of one cell's test runs.
+    """What one cell's test runs have of the study's objective.
 
     Attributes:
         values: (runs, queries).
@@ -37,16 +38,19 @@ def per_query(study: StudyRecords, cell: Cell) -> PerQuery | None:
     Raises `UserError` where two runs of the cell were not tested on the same queries.
     """
     runs = scored(study, cell)["index"].to_numpy(np.int64)
-    kind = tested_kind(cell)
-    found = [study.evaluation(kind, cell, int(index)) for index in runs]
+    found = [study.evaluation("test", cell, int(index)) for index in runs]
     arrays = [each for each in found if each is not None]
     if not arrays or len(arrays) < len(found):
         return None
     queries = arrays[0]["query_index"]
     if any(not np.array_equal(each["query_index"], queries) for each in arrays):
         raise UserError(f"{study.run.path}: the runs of {cell} were not tested on the same queries")
-    values = np.stack([each["average_precision"] for each in arrays]).astype(np.float64)
-    return PerQuery(values, runs, queries, cell.method in BASELINES and cell.method not in STOCHASTIC)
+    values = np.stack([each[study.metric.array] for each in arrays]).astype(np.float64)
+    return PerQuery(values, runs, queries, _is_fixed(cell.method))
+
+
+def _is_fixed(method: str) -> bool:
+    return method in REFERENCES or not find_method(method).has_randomness
 
 
 def difference(first: PerQuery, second: PerQuery) -> NDArray[np.float64] | None:

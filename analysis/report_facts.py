@@ -12,6 +12,8 @@ from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
+from hasher.references import REFERENCES
+from hasher.retrieval.metrics import METRICS
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 from study.plan.tasks import all_tasks
@@ -26,28 +28,34 @@ _SAMPLERS = {
 
 def plan_in_words(spec: StudySpec) -> list[str]:
     """What was to be run, a sentence each: the cells, the search, the test."""
-    cells = len(spec.datasets) * len(spec.filters) * len(spec.bits)
-    trials = {spec.trials_of(name) for name in spec.filters}
+    cells = len(spec.datasets) * len(spec.methods) * len(spec.bits)
+    trials = {spec.trials_of(name) for name in spec.methods if spec.is_searched(name)} or {0}
     sampler = _SAMPLERS[spec.sampler.name]
     given = len(spec.first_trials)
     first = f", the first {given if given > 1 else 'one'} given" if given else ""
     some = f"{min(trials)} to {max(trials)} trials" if len(trials) > 1 else counted(min(trials), "trial")
     pruner = "run to their end" if spec.pruner.name == "none" else f"are pruned by {spec.pruner.name.replace('_', ' ')}"
     return [
-        f"{counted(cells, 'cell')}: {listed([label(name) for name in in_order(spec.filters)])} at "
+        f"{counted(cells, 'cell')}: {listed([label(name) for name in in_order(spec.methods)])} at "
         f"{listed([str(bits) for bits in spec.bits])} bits on "
         f"{listed([dataset_label(dataset.name) for dataset in spec.datasets])}.",
         f"Each cell is searched with {some} {sampler}{first}, of at most "
         f"{counted(spec.epochs, 'epoch')}; trials {pruner} and are scored on validation queries.",
-        f"The trial with the best validation mAP is trained again with {counted(spec.replicates, 'fresh seed')} on "
-        f"everything that is not a test query, and scored once on the test queries. Baselines see the same split.",
+        f"The trial with the best validation {METRICS[spec.objective].title(spec.k)} is trained again with "
+        f"{counted(spec.replicates, 'fresh seed')} on everything that is not a test query, and scored once on the test "
+        f"queries. {_baselines(spec)} see the same split.",
     ]
+
+
+def _baselines(spec: StudySpec) -> str:
+    names = [name for name in spec.all_methods if name not in spec.methods] + list(REFERENCES)
+    return listed([label(name) for name in in_order(names)])
 
 
 def counts_table(study: StudyRecords) -> Table:
     """How the runs of each kind ended."""
     tasks, records, headings = all_tasks(study.spec), study.records, count_headings(study.spec)
-    kinds = {"search": "search trials", "replicate": "replicates", "baseline": "baseline runs"}
+    kinds = {"search": "search trials", "test": "test runs"}
     rows = []
     for kind, name in kinds.items():
         found = count(records[records["kind"] == kind], sum(task.kind == kind for task in tasks))
@@ -61,11 +69,11 @@ def space_table(spec: StudySpec) -> Table:
     rows = []
     for name, dimensions in spec.space.items():
         for dimension in dimensions:
-            filters = [one for one in in_order(spec.filters) if spec.space_for(one).get(name) == dimension]
+            filters = [one for one in in_order(spec.methods) if spec.space_for(one).get(name) == dimension]
             if filters:
-                of = "all" if len(filters) == len(spec.filters) else ", ".join(label(one) for one in filters)
+                of = "all" if len(filters) == len(spec.methods) else ", ".join(label(one) for one in filters)
                 rows.append([text(hyperparameter(name)), text(_range(dimension)), text(of)])
-    names = ["Hyperparameter", "Values", "Filters"]
+    names = ["Hyperparameter", "Values", "Methods"]
     notes = [f"Fixed: {', '.join(fixed(spec))}."] if spec.fixed else []
     return Table("space", "The search space", [Column(name, name, "left") for name in names], rows, notes)
 
@@ -95,7 +103,7 @@ def data_table(study: StudyRecords) -> Table:
         records = study.records[study.records["dataset"] == dataset.name]
         fingerprints = text(", ".join(str(one)[:12] for one in records["data_fingerprint"].dropna().unique()))
         name, source = text(dataset_label(dataset.name)), text(dataset.source)
-        for part, users in (("validation", "search"), ("test", "replicates, baselines")):
+        for part, users in (("validation", "search"), ("test", "test runs")):
             sizes = _sizes(records[records["scored_on"] == part])
             rows.append([name, source, text(users), *sizes, fingerprints])
     columns = [

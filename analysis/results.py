@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,13 +16,9 @@ from analysis.per_query import PerQuery, per_query
 from analysis.statistics.column import FEWEST, Column, compare_rows
 from analysis.statistics.intervals import Interval, bootstrap_interval
 from analysis.study_records import Arrays, StudyRecords
-from analysis.summary import scored, summarise, tested_kind
-from hasher.baselines import BASELINES
-from study.plan.tasks import Cell
-
-#: Baselines that filters are compared with. Float diffusion asks the whole graph of the database at every query, as no
-#: hash does: it is a level to look up to, which the ladder shows, and can be the best of no column.
-COMPARED_BASELINES = tuple(name for name in BASELINES if name != "float_diffusion")
+from analysis.summary import scored, summarise
+from hasher.references import REFERENCES
+from study.plan.tasks import NO_BITS, Cell
 
 
 def results_of(study: StudyRecords, dataset: str) -> DatasetResults:
@@ -39,19 +36,30 @@ class DatasetResults:
     # Cells
 
     @property
-    def filters(self) -> list[str]:
-        """In the order of every table's rows."""
-        return in_order(self.study.spec.filters)
+    def methods(self) -> list[str]:
+        """Those that are studied, in the order of every table's rows."""
+        return in_order(self.study.spec.methods)
+
+    @property
+    def searched(self) -> list[str]:
+        """Those of them that are searched."""
+        return [name for name in self.methods if self.study.spec.is_searched(name)]
 
     @property
     def baselines(self) -> list[str]:
-        """Those that filters are compared with, in the order of every table's rows."""
-        return in_order(COMPARED_BASELINES)
+        """What they are compared with: methods as they are, and references."""
+        others = [name for name in self.study.spec.all_methods if name not in self.study.spec.methods]
+        return in_order([*others, *(name for name, reference in REFERENCES.items() if reference.is_compared)])
 
     @property
     def compared(self) -> list[str]:
-        """Filters, then the baselines they are compared with."""
-        return [*self.filters, *self.baselines]
+        """Both, family by family: the rows of the main table."""
+        return in_order([*self.methods, *self.baselines])
+
+    @property
+    def metric(self) -> str:
+        """The study's objective as text has it: ``mAP``."""
+        return self.study.metric.title(self.study.spec.k)
 
     @property
     def bits(self) -> list[int]:
@@ -64,22 +72,32 @@ class DatasetResults:
         return 32 if 32 in self.bits else self.bits[(len(self.bits) - 1) // 2]
 
     def cell(self, method: str, bits: int) -> Cell:
-        return Cell(self.dataset, method, bits)
+        """The cell that stands at `bits`; a reference has the same one at every length."""
+        return Cell(self.dataset, method, NO_BITS if method in REFERENCES else bits)
+
+    def cells_of(self, methods: Iterable[str]) -> list[Cell]:
+        """Method by method, ascending in bits; a reference's one cell once."""
+        return list(dict.fromkeys(self.cell(name, bits) for name in methods for bits in self.bits))
 
     @property
-    def filter_cells(self) -> list[Cell]:
-        """Filter by filter, ascending in bits."""
-        return [self.cell(name, bits) for name in self.filters for bits in self.bits]
+    def searched_cells(self) -> list[Cell]:
+        """The cells of the searched methods."""
+        return self.cells_of(self.searched)
+
+    @property
+    def method_cells(self) -> list[Cell]:
+        """The cells of the studied methods."""
+        return self.cells_of(self.methods)
 
     @property
     def cells(self) -> list[Cell]:
-        """Those of the filters, then those of all baselines."""
-        return [self.cell(name, bits) for name in [*self.filters, *in_order(BASELINES)] for bits in self.bits]
+        """All there are."""
+        return self.cells_of(in_order([*self.study.spec.all_methods, *REFERENCES]))
 
     @property
     def compared_cells(self) -> list[Cell]:
-        """Those of the filters, then those of the baselines they are compared with: the entries of the main table."""
-        return [self.cell(name, bits) for name in self.compared for bits in self.bits]
+        """The entries of the main table."""
+        return self.cells_of(self.compared)
 
     # The search
 
@@ -98,21 +116,21 @@ class DatasetResults:
     def complete(self) -> pd.DataFrame:
         """Search trials that ran to their end and have a score, with the column ``shortfall``: how far each is below
         the best of its cell (0 for the winner), which trials of different code lengths can be compared by."""
-        complete = self.trials[(self.trials["state"] == "complete") & self.trials["map"].notna()]
+        complete = self.trials[(self.trials["state"] == "complete") & self.trials["score"].notna()]
         return _with_shortfall(complete, complete)
 
     @cached_property
     def pruned(self) -> pd.DataFrame:
         """Pruned trials of cells with a winner; ``shortfall`` is that of the best epoch they reached."""
-        pruned = self.trials[(self.trials["state"] == "pruned") & self.trials["map"].notna()]
+        pruned = self.trials[(self.trials["state"] == "pruned") & self.trials["score"].notna()]
         return _with_shortfall(pruned, self.complete).dropna(subset="shortfall")
 
     @cached_property
     def winners(self) -> pd.DataFrame:
         """The winner of each cell that has one, as a row of `complete`; the best first."""
-        found = [self.study.winner(cell) for cell in self.filter_cells]
+        found = [self.study.winner(cell) for cell in self.searched_cells]
         rows = self.complete.loc[[winner.name for winner in found if winner is not None]]
-        return rows.sort_values(["map", "index"], ascending=[False, True])
+        return rows.sort_values(["score", "index"], ascending=[False, True])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -138,7 +156,7 @@ class DatasetResults:
         return self.study.once(("scores", cell), lambda: per_query(self.study, cell))
 
     def interval(self, cell: Cell) -> Interval | None:
-        """The 95% interval of the cell's mean `map`; None where there are too few replicates or queries for one."""
+        """The 95% interval of the cell's mean; None where there are too few replicates or queries for one."""
         return self.study.once(("interval", cell), lambda: self._interval(cell))
 
     def _interval(self, cell: Cell) -> Interval | None:
@@ -154,7 +172,7 @@ class DatasetResults:
     def _column(self, bits: int) -> Column:
         cells = [self.cell(method, bits) for method in self.compared]
         means = {
-            cell.method: float(self.summary(cell)["map_mean"]) for cell in cells if self.summary(cell)["replicates"]
+            cell.method: float(self.summary(cell)["score_mean"]) for cell in cells if self.summary(cell)["replicates"]
         }
         return compare_rows(means, {cell.method: self.scores(cell) for cell in cells})
 
@@ -165,8 +183,8 @@ class DatasetResults:
 
     @cached_property
     def ladders(self) -> dict[Cell, Ladder]:
-        """The loss ladder of every filter's cell."""
-        return {cell: ladder(self.study, cell) for cell in self.filter_cells}
+        """The loss ladder of every studied method's cell."""
+        return {cell: ladder(self.study, cell) for cell in self.method_cells}
 
     @cached_property
     def chance(self) -> Chance | Unknown:
@@ -174,28 +192,28 @@ class DatasetResults:
         return chance_scores(self.study, self.dataset)
 
     @cached_property
-    def evaluations(self) -> dict[tuple[str, int], list[Arrays]]:
-        """Arrays of every evaluated replicate and baseline run by index, by method and bits."""
-        found: dict[tuple[str, int], list[Arrays]] = {}
+    def evaluations(self) -> dict[Cell, list[Arrays]]:
+        """Arrays of every evaluated test run by index, by cell."""
+        found: dict[Cell, list[Arrays]] = {}
         for cell in self.cells:
             indices = scored(self.study, cell)["index"]
-            arrays = [self.study.evaluation(tested_kind(cell), cell, int(index)) for index in indices]
+            arrays = [self.study.evaluation("test", cell, int(index)) for index in indices]
             if known := [each for each in arrays if each is not None]:
-                found[cell.method, cell.bits] = known
+                found[cell] = known
         return found
 
     def mean_curve(self, method: str, bits: int, name: str) -> np.ndarray | None:
         """An array of the evaluations averaged over seeds; None where the method has none of that name."""
-        arrays = [one[name] for one in self.evaluations.get((method, bits), []) if name in one]
+        arrays = [one[name] for one in self.evaluations.get(self.cell(method, bits), []) if name in one]
         return np.mean(arrays, axis=0) if arrays else None
 
     def evaluated(self, bits: int) -> list[str]:
-        """Filters that were evaluated at `bits`, and baselines they are compared with."""
-        return [method for method in self.compared if (method, bits) in self.evaluations]
+        """Rows of the main table that were evaluated at `bits`."""
+        return [method for method in self.compared if self.cell(method, bits) in self.evaluations]
 
 
 def _with_shortfall(trials: pd.DataFrame, complete: pd.DataFrame) -> pd.DataFrame:
-    best = complete.groupby(["method", "bits"])["map"].max().rename("best").reset_index()
+    best = complete.groupby(["method", "bits"])["score"].max().rename("best").reset_index()
     return trials.assign(
-        shortfall=trials["map"] - trials.merge(best, how="left", on=["method", "bits"])["best"].to_numpy()
+        shortfall=trials["score"] - trials.merge(best, how="left", on=["method", "bits"])["best"].to_numpy()
     )

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from hasher.baselines import BASELINES
 from hasher.errors import UserError
+from hasher.methods.registry import find_method
+from hasher.retrieval.metrics import METRICS, SCORES, Metric
 from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Kind, Task
+from study.plan.tasks import Cell, Kind, Task, cells, reference_cells
 from study.record.study_folder import StudyFolder
 
 #: What one test run left by query, by radius and by bit; `study.work.runs` says which.
@@ -25,18 +26,18 @@ Arrays = dict[str, np.ndarray]
 Made = TypeVar("Made")
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", "map", "map_at_k", "map_released",
-           "precision_at_radius_2", "map_real_valued", "device_seconds")  # fmt: skip
+_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", *(score.name for score in SCORES),
+           "device_seconds")  # fmt: skip
 
 #: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
-_TEXT = ("dataset", "method", "kind", "state", "scored_on", "started", "edges", "start",
-         "graph", "similarity_loss", "batches", "schedule", "data_fingerprint", "host", "device",
+_TEXT = ("dataset", "family", "method", "kind", "state", "scored_on", "started", "data_fingerprint", "host", "device",
          "versions", "commit", "optuna_study", "error", "note")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class StudyRecords:
-    """The files of one run directory. `records` has one row a trial, replicate and baseline (`study.record.export`).
+    """The files of one run directory. `records` has one row a trial and test run (`study.record.export`), with the
+    study's objective as the column ``score``; `curves` too.
 
     `data_dir` is where the data sets are looked for by what needs their labels or images. What is worked out of the
     records is kept with them (see `once`), so they are not to be changed once they have been looked at.
@@ -64,6 +65,11 @@ class StudyRecords:
         """Names of the data sets, in the order of the spec."""
         return [dataset.name for dataset in self.spec.datasets]
 
+    @property
+    def metric(self) -> Metric:
+        """The study's objective."""
+        return METRICS[self.spec.objective]
+
     @cached_property
     def origins(self) -> Origins | None:
         """Where each key of the spec is from; None where that was not kept. Raises `UserError` for a damaged file."""
@@ -71,13 +77,13 @@ class StudyRecords:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """One row an epoch of a run: ``dataset method bits kind index state epoch loss… map``; empty without any."""
-        return _read_csv(self.run.curves) if self.run.curves.exists() else pd.DataFrame()
+        """One row an epoch of a run: ``dataset method bits kind index state epoch loss… score``; empty without any."""
+        return _read_csv(self.run.curves, self.spec) if self.run.curves.exists() else pd.DataFrame()
 
     def cells(self, dataset: str) -> list[Cell]:
-        """The cells of one data set, filters first and then baselines, each over all code lengths."""
-        names = [*self.spec.filters, *BASELINES]
-        return [Cell(dataset, name, bits) for name in names for bits in self.spec.bits]
+        """The cells of one data set: methods over all code lengths, then references."""
+        planned = [*cells(self.spec), *reference_cells(self.spec)]
+        return [cell for cell in planned if cell.dataset == dataset]
 
     def runs(self, kind: Kind, cell: Cell) -> pd.DataFrame:
         """The recorded runs of one kind of a cell, by index; empty without any."""
@@ -106,7 +112,7 @@ class StudyRecords:
 
     def _winner(self, cell: Cell) -> pd.Series | None:
         trials = self.runs("search", cell)
-        place = winning_place(zip(trials["state"], trials["map"], strict=True))
+        place = winning_place(zip(trials["state"], trials["score"], strict=True))
         return None if place is None else trials.iloc[place]
 
     def evaluation(self, kind: Kind, cell: Cell, index: int) -> Arrays | None:
@@ -130,19 +136,26 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
     if not run.records.exists():
         raise UserError(f"{path}: no records.csv yet; run_study.py writes it when it stops")
-    records = _read_csv(run.records)
+    records = _read_csv(run.records, spec)
     missing = [column for column in _NEEDED if column not in records.columns]
     if missing:
         raise UserError(f"{run.records}: no column {missing[0]}, expected a table as run_study.py writes it")
     return StudyRecords(run, spec, records, data_dir)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:
     """A table as `study.record.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
     try:
-        return pd.read_csv(
-            path, dtype=dict.fromkeys(_TEXT, str), keep_default_na=False, na_values=[""],
-            low_memory=False,
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys([*_TEXT, *_text_hyperparameters(spec)], str), keep_default_na=False,
+            na_values=[""], low_memory=False,
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None
+    return table.assign(score=table[spec.objective]) if spec.objective in table else table
+
+
+def _text_hyperparameters(spec: StudySpec) -> set[str]:
+    """Those whose values are words."""
+    defaults = [find_method(name).configure({}).model_dump() for name in spec.all_methods]
+    return {key for values in defaults for key, value in values.items() if isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""How filters, baselines and states look in every figure: one colour and one marker each, the same everywhere.
+"""How methods and states look in every figure: one colour and one marker each, the same everywhere.
 
 Colours are those of Okabe & Ito (2008), which people with any common colour blindness can tell apart. A marker always
 goes with a colour, so that figures can be read in grey. Solid lines are measured here; dashed lines are the paper's.
@@ -6,6 +6,7 @@ goes with a colour, so that figures can be read in grey. Solid lines are measure
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class Look:
         return {"color": self.colour, "marker": self.marker, "linestyle": self.line, **changes}
 
 
-FILTERS: dict[str, Look] = {
+METHODS: dict[str, Look] = {
     "none": Look(BLACK, "o"),
     "gcn": Look(ORANGE, "s"),
     "chebyshev": Look(BLUE, "^"),
@@ -41,8 +42,8 @@ FILTERS: dict[str, Look] = {
     "fourier": Look(PURPLE, "P"),
 }
 
-#: Baselines stay in grey: they are what the coloured lines are read against.
-BASELINES: dict[str, Look] = {
+#: What the coloured lines are read against stays in grey.
+BACKGROUND: dict[str, Look] = {
     "float_cosine": Look(GREY, ".", (0, (1, 1))),
     "float_diffusion": Look(GREY, "p", (0, (2, 1))),
     "itq": Look(GREY, "*", (0, (4, 1, 1, 1))),
@@ -56,9 +57,22 @@ BIT_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 PAPER_LINE = (0, (5, 2))
 
 
+#: Of methods that other packages add, by a hash of their names.
+_SPARE_COLOURS, _SPARE_MARKERS = (SKY_BLUE, "#7a5195", "#8c564b", "#637939"), ("h", "<", ">", "H", "X", "d")
+
+
 def look(method: str) -> Look:
-    """The look of a filter or baseline by its name in the records."""
-    return FILTERS.get(method) or BASELINES.get(method) or Look(SKY_BLUE, "h")
+    """The look of a method or reference by its name in the records."""
+    known = METHODS.get(method) or BACKGROUND.get(method)
+    if known is not None:
+        return known
+    number = zlib.crc32(method.encode())
+    return Look(_SPARE_COLOURS[number % len(_SPARE_COLOURS)], _SPARE_MARKERS[number % len(_SPARE_MARKERS)])
+
+
+def is_background(method: str) -> bool:
+    """Whether it is drawn in grey."""
+    return method in BACKGROUND
 
 
 #: matplotlib settings all figures are made with (`matplotlib.rc_context`); never set for the whole process.

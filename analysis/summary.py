@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from analysis.study_records import StudyRecords
-from hasher.baselines import BASELINES
+from hasher.retrieval.metrics import SCORES
 from study.plan.finished import STATES
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Kind, baseline_tasks
+from study.plan.tasks import Cell, final_tasks
 
-METRICS = ("map", "map_at_k", "map_released", "precision_at_radius_2")
+#: Columns of scores that are averaged; `score` is the study's objective.
+AVERAGED = ("score", *(score.name for score in SCORES))
 
 
 @dataclass(frozen=True)
@@ -55,50 +56,39 @@ def count(runs: pd.DataFrame, planned: int) -> Counts:
 
 
 def search_counts(study: StudyRecords, cell: Cell) -> Counts:
-    """The search trials of a filter's cell."""
+    """The search trials of a cell."""
     return count(study.runs("search", cell), study.spec.trials_of(cell.method))
 
 
 def tested_counts(study: StudyRecords, cell: Cell) -> Counts:
-    """The runs scored on the test queries: replicates of a filter's cell, runs of a baseline's."""
-    return count(tested_runs(study, cell), _planned_tests(study, cell))
+    """The runs scored on the test queries."""
+    return count(tested_runs(study, cell), len(final_tasks(study.spec, cell)))
 
 
 def tested_runs(study: StudyRecords, cell: Cell) -> pd.DataFrame:
-    """Records of the replicates of a filter's cell, or of a baseline's runs."""
-    return study.runs(tested_kind(cell), cell)
-
-
-def tested_kind(cell: Cell) -> Kind:
-    """Which kind of run scores a cell on the test queries."""
-    return "baseline" if cell.method in BASELINES else "replicate"
-
-
-def _planned_tests(study: StudyRecords, cell: Cell) -> int:
-    if cell.method not in BASELINES:
-        return study.spec.replicates
-    return sum(task.cell == cell for task in baseline_tasks(study.spec))
+    """Records of the runs of a cell on the test queries."""
+    return study.runs("test", cell)
 
 
 def scored(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     """The test runs of a cell that have a score, by index."""
     runs = tested_runs(study, cell)
-    return runs[(runs["state"] == "complete") & runs["map"].notna()]
+    return runs[(runs["state"] == "complete") & runs["score"].notna()]
 
 
 def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row for every cell of the spec and every baseline at every code length, also where nothing was run.
+    """One row for every cell of the spec and every reference, also where nothing was run.
 
     `datasets` are all of the study's unless given.
 
     Columns:
         dataset, method, bits: the cell.
-        baseline: whether it is one.
-        replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `METRICS` (sample
+        searched: whether there is anything to search for in it.
+        replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `AVERAGED` (sample
             standard deviation; NaN from fewer than two).
         replicates_planned, replicates_diverged, replicates_failed: what became of the test runs.
-        planned, complete, pruned, timeout, diverged, failed, not_run: search trials; 0 for baselines.
-        validation_map: of the search's winner; NaN without one.
+        planned, complete, pruned, timeout, diverged, failed, not_run: search trials; 0 where nothing is searched.
+        validation_score: of the search's winner; NaN without one.
         device_seconds: of all recorded runs of the cell; search_device_seconds: of its search.
         missing: why there is no score, in a few words; empty where there is one.
     """
@@ -109,19 +99,18 @@ def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.
 
 def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
     tested, complete = tested_counts(study, cell), scored(study, cell)
-    baseline = cell.method in BASELINES
-    searched = Counts(0, 0, 0, 0, 0, 0) if baseline else search_counts(study, cell)
-    winner = None if baseline else study.winner(cell)
+    searched, winner = search_counts(study, cell), study.winner(cell)
     search_seconds = float(study.runs("search", cell)["device_seconds"].sum())
-    scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in METRICS}
-    spreads = {f"{metric}_sd": float(complete[metric].std(ddof=1)) for metric in METRICS}
+    scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in AVERAGED}
+    spreads = {f"{metric}_sd": float(complete[metric].std(ddof=1)) for metric in AVERAGED}
     return {
-        "dataset": cell.dataset, "method": cell.method, "bits": cell.bits, "baseline": baseline,
+        "dataset": cell.dataset, "method": cell.method, "bits": cell.bits,
+        "searched": study.spec.is_searched(cell.method),
         "replicates": len(complete), **scores, **spreads,
         "replicates_planned": tested.planned, "replicates_diverged": tested.diverged,
         "replicates_failed": tested.failed,
         **asdict(searched), "not_run": searched.not_run,
-        "validation_map": float("nan") if winner is None else float(winner["map"]),
+        "validation_score": float("nan") if winner is None else float(winner["score"]),
         "search_device_seconds": search_seconds,
         "device_seconds": search_seconds + float(tested_runs(study, cell)["device_seconds"].sum()),
         "missing": "" if len(complete) else _reason(study, cell, searched, tested),
@@ -133,9 +122,7 @@ def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -
         notes = tested_runs(study, cell).get("note", pd.Series(dtype=object)).dropna()
         return str(notes.iloc[0]) if len(notes) else "no score was recorded"
     if tested.ended:
-        return f"no replicate complete ({in_words(tested)})"
-    if cell.method in BASELINES:
-        return "not run"
+        return f"no test run complete ({in_words(tested)})"
     if not searched.ended:
         return "not run"
     if searched.complete:

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.study_records import StudyRecords
-from analysis.summary import tested_kind, tested_runs
+from analysis.summary import tested_runs
 from analysis.tables import render_tables
-from hasher.baselines import BASELINES
 from hasher.errors import UserError
+from hasher.retrieval.metrics import METRICS, REAL_VALUED, REAL_VALUED_ARRAY
 from study.plan.finished import STATES
-from study.plan.spec import TUNABLE
 from study.plan.tasks import Cell, Task, all_tasks
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
@@ -80,7 +79,7 @@ def _against_journal(study: StudyRecords) -> Iterator[str]:
         if row is None:
             yield f"records.csv: {_name(task)} is missing, journal.log has it"
             continue
-        for column, value in {"state": ended.state, "map": ended.score, **ended.params}.items():
+        for column, value in {"state": ended.state, study.spec.objective: ended.score, **ended.params}.items():
             if not _equal(row.get(column), value):
                 yield f"records.csv: {_name(task)} has {column} {row.get(column)}, in journal.log {value}"
 
@@ -93,22 +92,22 @@ def _equal(recorded: object, expected: object) -> bool:
 
 
 def _against_winner(study: StudyRecords, cell: Cell) -> Iterator[str]:
-    if cell.method in BASELINES:
+    if not study.spec.is_searched(cell.method):
         return
-    replicates, found = study.runs("replicate", cell).to_dict("records"), study.winner(cell)
+    replicates, found = study.runs("test", cell).to_dict("records"), study.winner(cell)
     if found is None:
         if replicates:
-            yield f"records.csv: {cell} has replicates and no complete search trial to replicate"
+            yield f"records.csv: {cell} has test runs and no complete search trial that they could be of"
         return
     winner = found.to_dict()
-    shared = [name for name in TUNABLE if name in winner]
+    shared = [name for name in study.spec.hyperparameters if name in winner]
     for row in replicates:
-        name = _name(Task("replicate", cell, int(row["index"])))
+        name = _name(Task("test", cell, int(row["index"])))
         for parameter in shared:
             ours, theirs = row[parameter], winner[parameter]
             if not pd.isna(ours) and not _equal(ours, theirs):  # a run that failed at once has no configuration
                 yield f"records.csv: {name} has {parameter} {ours}, the winner (trial {winner['index']}) {theirs}"
-        if row["state"] == "complete" and not _equal(row["epochs"], winner["chosen_epoch"]):
+        if row["state"] == "complete" and winner["chosen_epoch"] and not _equal(row["epochs"], winner["chosen_epoch"]):
             yield (
                 f"records.csv: {name} has {row['epochs']:g} epochs, the winner (trial {winner['index']}) was best "
                 f"after {winner['chosen_epoch']:g}"
@@ -117,31 +116,26 @@ def _against_winner(study: StudyRecords, cell: Cell) -> Iterator[str]:
 
 def _against_evaluations(study: StudyRecords, cell: Cell) -> Iterator[str]:
     """A test run's scores are means over its queries."""
-    kind = tested_kind(cell)
     for row in tested_runs(study, cell).to_dict("records"):
-        task = Task(kind, cell, int(row["index"]))
+        task = Task("test", cell, int(row["index"]))
         if row["state"] != "complete":
             continue
-        if pd.isna(row["map"]):
+        if pd.isna(row["score"]):
             if pd.isna(row.get("note")):
                 yield f"records.csv: {_name(task)} is complete and has neither a score nor a note"
             continue
         path = study.run.evaluation(task).relative_to(study.run.path)
-        arrays = study.evaluation(kind, cell, task.index)
+        arrays = study.evaluation("test", cell, task.index)
         if arrays is None:
             yield f"{path}: missing, {_name(task)} is complete"
             continue
-        recomputed = {
-            "map": arrays["average_precision"].mean(),
-            "map_at_k": arrays["average_precision_at_k"].mean(),
-            "queries": len(arrays["query_index"]),
-        }
-        if "precision_by_radius" in arrays:
-            recomputed["precision_at_radius_2"] = arrays["precision_by_radius"][min(2, cell.bits)]
-        if "average_precision_real_valued" in arrays:
-            recomputed["map_real_valued"] = arrays["average_precision_real_valued"].mean()
-        elif pd.notna(row["map_real_valued"]):
-            yield f"{path}: no scores by query that map_real_valued {row['map_real_valued']:.9g} could be the mean of"
+        recomputed = {"queries": len(arrays["query_index"])}
+        by_query = {**{name: metric.array for name, metric in METRICS.items()}, REAL_VALUED.name: REAL_VALUED_ARRAY}
+        for name, array in by_query.items():
+            if array in arrays:
+                recomputed[name] = arrays[array].mean()
+            elif pd.notna(row[name]):
+                yield f"{path}: no scores by query that {name} {row[name]:.9g} could be the mean of"
         for name, value in recomputed.items():
             if name in row and not _equal(row[name], float(value)):
                 yield f"{path}: {name} is {value:.9g}, in records.csv {row[name]:.9g}"
@@ -150,15 +144,16 @@ def _against_evaluations(study: StudyRecords, cell: Cell) -> Iterator[str]:
 def _against_curves(study: StudyRecords, cell: Cell) -> Iterator[str]:
     """A search trial's score is its best epoch's."""
     curves = study.curve_rows("search", cell)
-    best = {} if curves.empty else curves.groupby("index")["map"].max().to_dict()
+    best = {} if curves.empty else curves.groupby("index")["score"].max().to_dict()
     for row in study.runs("search", cell).to_dict("records"):
-        if pd.isna(row["map"]):
+        if pd.isna(row["score"]) or pd.isna(row["epochs"]) or not row["epochs"]:
             continue
         name, score = _name(Task("search", cell, int(row["index"]))), best.get(row["index"], float("nan"))
         if math.isnan(score):
             yield f"curves.csv: {name} has a score and no curve"
-        elif abs(score - row["map"]) > _CURVE_DIGITS:
-            yield f"records.csv: {name} has map {row['map']:.9g}, the best of its curve is {score:.6g}"
+        elif abs(score - row["score"]) > _CURVE_DIGITS:
+            found = f"{name} has {study.spec.objective} {row['score']:.9g}"
+            yield f"records.csv: {found}, the best of its curve is {score:.6g}"
 
 
 def _against_files(study: StudyRecords) -> Iterator[str]:

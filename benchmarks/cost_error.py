@@ -23,8 +23,8 @@ from study.work.data import load_data
 
 
 def row_of(dataset: str, kind: str, name: str) -> str:
-    """Data set and filter, all baselines taken together: the rows of `--dry-run`."""
-    return f"{dataset}/{'baselines' if kind == 'baseline' else name}"
+    """Data set and method: the rows of `--dry-run`."""
+    return f"{dataset}/{name}"
 
 
 def compared(what: str, estimates: float, took: float) -> str:

@@ -57,7 +57,7 @@ def main() -> None:
             graph.reached()  # also compiles
             for name, order in FILTERS:
                 began = time.perf_counter()
-                arrays = build_filter(name, order).database_arrays(graph)  # type: ignore[arg-type]
+                arrays = build_filter(name, order).database_arrays(graph)
                 seconds = time.perf_counter() - began
                 size = sum(array.nbytes for array in (*arrays.of_items, *arrays.common)) / 2**20
                 print(f"| {count:,} | {name} {order or ''} | {seconds:.1f} | {size:.0f} |", flush=True)

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from hasher.encoders import TwoLayerEncoder
 from hasher.encoding import CHUNK, encode_packed
-from hasher.methods.hagcn.model import Encoder
 
 DIMENSIONS, BITS, WIDTHS = 768, 64, (256, 512)
 #: The least speed, in that of the bare products.
@@ -44,7 +44,7 @@ def write_vectors(items: int, folder: Path, mapped: bool) -> NDArray[Any]:
 
 
 @torch.inference_mode()
-def bare_products(encoder: Encoder, vectors: NDArray[Any]) -> None:
+def bare_products(encoder: TwoLayerEncoder, vectors: NDArray[Any]) -> None:
     """F W1 and Z W2 for every chunk."""
     first, second = encoder.to_continuous.weight.T, encoder.to_bits.weight.T
     for start in range(0, len(vectors), CHUNK):
@@ -68,7 +68,7 @@ def times(function: Callable[..., object], *arguments: object) -> Times:
 
 def measure(width: int, vectors: NDArray[Any], rounds: int) -> list[str]:
     """The cells of one row."""
-    encoder = Encoder(torch.zeros(DIMENSIONS), width, BITS)
+    encoder = TwoLayerEncoder(torch.zeros(DIMENSIONS), width, BITS)
     bare_products(encoder, vectors[: 16 * CHUNK])
     encode_packed(encoder, vectors[: 16 * CHUNK])
     pairs = [(times(bare_products, encoder, vectors), times(encode_packed, encoder, vectors)) for _ in range(rounds)]

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from hasher.methods.hagcn.config import HasherConfig
-from hasher.training.loop import Trainer
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.hagcn.method import start_hagcn
+from hasher.training.loop import GradientTraining
 
 BATCH, DIMENSIONS, CLASSES = 256, 64, 10
 WARM_UP = 5
@@ -32,12 +33,12 @@ def clustered_embeddings() -> torch.Tensor:
     return centres[torch.arange(BATCH) % CLASSES] + torch.randn(BATCH, DIMENSIONS, generator=generator)
 
 
-def trainer(name: str, order: int | None, width: int, features: torch.Tensor) -> Trainer:
+def trainer(name: str, order: int | None, width: int, features: torch.Tensor) -> GradientTraining:
     """A hasher whose epoch is one step on `features`."""
-    config = HasherConfig.parse(
+    config = HAGCNConfig.parse(
         {"filter": name, "filter_order": order, "ae_width": width, "batch_size": BATCH}, where="benchmark"
     )
-    return Trainer(config, features.numpy(), seed=0, device=torch.device("cpu"))
+    return start_hagcn(config, features.numpy(), seed=0, device=torch.device("cpu"))
 
 
 def measure(width: int, threads: int, rounds: int) -> Table:

@@ -21,7 +21,7 @@ def falls(study: StudyRecords) -> tuple[np.ndarray, np.ndarray]:
         for cell in study.cells(dataset):
             winner = study.winner(cell)
             if winner is not None:
-                found.append((_fall(study, cell, int(winner["index"])), study.runs("replicate", cell)["map"].std()))
+                found.append((_fall(study, cell, int(winner["index"])), study.runs("test", cell)["map"].std()))
     return tuple(np.array(found, dtype=float).reshape(-1, 2).T)  # type: ignore[return-value]
 
 

@@ -21,11 +21,11 @@ from analysis.names import dataset_label, label
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables.formats import to_markdown
 from analysis.tables.table import Column, Entry, Table, with_spread
-from hasher.baselines import evaluate_baseline
+from hasher.contract import Method, MethodConfig, epochs_left
 from hasher.errors import UserError
-from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.registry import find_method
 from hasher.scoring import encode_split, score_codes
-from hasher.training.loop import Trainer
 from study.plan.tasks import Cell
 from study.work.data import StudyData, load_data
 
@@ -33,7 +33,7 @@ from study.work.data import StudyData, load_data
 OWN_BALANCE = 2.0
 
 
-def changes(chosen: HasherConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+def changes(chosen: HAGCNConfig) -> Iterator[tuple[str, dict[str, Any]]]:
     """What is changed, in words and as keys: each key to its other value."""
     yield (
         "squared error for the ranking loss",
@@ -52,18 +52,18 @@ def changes(chosen: HasherConfig) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "constant step size, no average", {"schedule": "constant", "averaging": 0.0}
 
 
-def scores(config: HasherConfig, data: StudyData, seeds: int, k: int) -> list[float]:
+def scores(method: Method, config: MethodConfig, data: StudyData, seeds: int, k: int) -> list[float]:
     """Test `map` of one run a seed, trained for the epochs of `config`."""
     split, found = data.splits.final, []
     for seed in range(seeds):
-        trainer = Trainer(config, data.dataset.features[split.train], seed, torch.device("cpu"))
-        for _ in trainer.run():
+        training = method.start(config, data.dataset.features[split.train], seed, torch.device("cpu"))
+        for _ in epochs_left(training):
             pass
-        found.append(score_codes(data.dataset, split, *encode_split(trainer.encoder, data.dataset, split), k).map)
+        found.append(score_codes(data.dataset, split, *encode_split(training.encoder, data.dataset, split), k).map)
     return found
 
 
-def winning_config(study: StudyRecords, cell: Cell) -> HasherConfig:
+def winning_config(study: StudyRecords, cell: Cell) -> HAGCNConfig:
     """The cell's winner, with the epochs that the search chose. Raises `UserError` where there is none."""
     winner = study.winner(cell)
     if winner is None:
@@ -73,6 +73,7 @@ def winning_config(study: StudyRecords, cell: Cell) -> HasherConfig:
         for name, dimension in study.spec.space_for(cell.method).items()
     }
     config = study.spec.configure(cell.method, cell.bits, sampled)
+    assert isinstance(config, HAGCNConfig)
     return config.model_copy(update={"stop_after": int(winner["chosen_epoch"])})
 
 
@@ -80,13 +81,17 @@ def column(study: StudyRecords, name: str, filter_name: str, bits: int, seeds: i
     """Mean and standard deviation of every variant on one data set, by what is changed."""
     data = load_data(study.spec, study.data_dir)[name]
     chosen = winning_config(study, Cell(name, filter_name, bits))
-    found = {f"as chosen ({chosen.batches} mini-batches)": scores(chosen, data, seeds, study.spec.k)}
+    found = {
+        f"as chosen ({chosen.batches} mini-batches)": scores(
+            find_method(chosen.filter), chosen, data, seeds, study.spec.k
+        )
+    }
     for words, keys in changes(chosen):
-        config = HasherConfig.model_validate({**chosen.model_dump(), **keys})
-        found[words] = scores(config, data, seeds, study.spec.k)
+        config = HAGCNConfig.model_validate({**chosen.model_dump(), **keys})
+        found[words] = scores(find_method(config.filter), config, data, seeds, study.spec.k)
         print(f"{name}: {words}: {np.mean(found[words]):.3f}", file=sys.stderr, flush=True)
-    itq = [evaluate_baseline("itq", data.dataset, data.splits.final, bits, seed, study.spec.k) for seed in range(seeds)]
-    found["ITQ"] = [result.retrieval.map for result in itq if result is not None]
+    itq = find_method("itq")
+    found["ITQ"] = scores(itq, itq.configure({"bits": bits}), data, seeds, study.spec.k)
     return {words: (float(np.mean(values)), float(np.std(values, ddof=1))) for words, values in found.items()}
 
 

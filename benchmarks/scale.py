@@ -11,6 +11,7 @@ Ways of doing the same number of runs, each in a process and a Ray of its own, o
 - `per-cell`: one Tuner with Ray's own OptunaSearch for every cell, one cell after another, nothing recorded.
 
 Slots are shares of this machine's cores; the stand-in needs next to none. Busy: the share of slot time spent in runs,
+from study.plan.tasks import cells
 from when every slot has a worker to the start of the last run (`per-cell`: from the first start to the last end).
 Overhead: what a run costs beyond its own seconds, as slot time. Driver CPU counts everything its process does.
 """
@@ -85,14 +86,14 @@ HEADING = "     way   runs cells slots  sleep workers   wall s runs/s   busy ove
 
 
 def study_spec(size: Size) -> Any:
-    """A study of about so many runs, replicates and baselines included."""
+    """A study of about so many runs, test runs included."""
     from study.plan.spec import StudySpec
-    from study.plan.tasks import baseline_tasks, cells
+    from study.plan.tasks import all_tasks, searched_cells
 
     enough = (size.runs > 300) + (size.runs > 3_000), (size.slots > 4) + (size.slots > 20)
     datasets, bits = CELLS[max(enough)]
     values: dict[str, Any] = {
-        "name": "scale", "datasets": [f"set{number}" for number in range(datasets)], "filters": FILTERS,
+        "name": "scale", "datasets": [f"set{number}" for number in range(datasets)], "methods": FILTERS,
         "bits": BITS[:bits], "trials": 1, "replicates": 1, "epochs": 1,
         "space": {
             "knn_size": {"type": "int", "low": 4, "high": 24, "log": True},
@@ -105,8 +106,9 @@ def study_spec(size: Size) -> Any:
         },
     }  # fmt: skip
     spec = StudySpec.model_validate(values)
-    count = len(cells(spec))
-    values["trials"] = max(1, (size.runs - len(baseline_tasks(spec)) - count) // count)
+    count = len(searched_cells(spec))
+    tests = sum(task.kind == "test" for task in all_tasks(spec))
+    values["trials"] = max(1, (size.runs - tests) // count)
     return StudySpec.model_validate(values)
 
 
@@ -131,7 +133,7 @@ def bare(size: Size, folder: Path, scheduler: Any = None) -> list[dict[str, Any]
 
     spec = study_spec(size)
     task, count = all_tasks(spec)[0], len(all_tasks(spec))
-    job = Job(task, 1, spec.configure(task.cell.method, task.cell.bits, {}), 1, spec.k)
+    job = Job(task, 1, spec.configure(task.cell.method, task.cell.bits, {}), 1, spec.objective, spec.k)
 
     class Nothing(Searcher):
         given = 0
@@ -239,7 +241,6 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler
 def measure(way: str, size: Size) -> Figures:
     """Do one row, in this process."""
     import study.drive.runner  # noqa: F401 - what has to be imported is not what is measured
-    from study.plan.tasks import cells
 
     stand_in.travel_light()
     before, began = _peak(), time.process_time()

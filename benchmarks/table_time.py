@@ -20,7 +20,8 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
 from study.command import DEFAULT_SPACE
 from study.drive.runner import run_study
 from study.options import RunOptions
@@ -35,16 +36,17 @@ DATA = Path("data")
 
 def tried(spec: StudySpec, records: pd.DataFrame) -> Iterator[Job]:
     """The study's runs as jobs, cell after cell, each for all epochs."""
-    names = [name for name in HasherConfig.model_fields if name in records]
     for record in records.sort_values(["dataset", "method", "bits"], kind="stable").to_dict("records"):
         task = Task(
             record["kind"], Cell(record["dataset"], record["method"], int(record["bits"])), int(record["index"])
         )
         config = None
-        if task.kind != "baseline":
-            values = {name: record[name] for name in names if not pd.isna(record[name])}
-            config = HasherConfig.model_validate({**values, "epochs": spec.epochs})
-        yield Job(task, int(record["seed"]), config, spec.epochs, spec.k)
+        if task.cell.method not in REFERENCES:
+            method = find_method(task.cell.method)
+            known = method.Config.model_fields.keys() & record.keys()
+            values = {name: record[name] for name in known if not pd.isna(record[name])}
+            config = method.configure({**values, "epochs": spec.epochs} if method.is_trained else values)
+        yield Job(task, int(record["seed"]), config, spec.epochs, spec.objective, spec.k)
 
 
 def main() -> None:

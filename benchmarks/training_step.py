@@ -21,10 +21,13 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from hasher.data import load_dataset
+from hasher.filters import FILTERS
 from hasher.graph import Graph, knn_graph, normalised_adjacency
-from hasher.methods.hagcn.config import FILTER_NAMES, HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.hagcn.method import start_hagcn
+from hasher.methods.hagcn.model import HAGCN
 from hasher.training.batches import neighbourhood_order
-from hasher.training.loop import Trainer
+from hasher.training.loop import GradientTraining
 
 BATCH, WIDTH, DIMENSIONS, BITS, STEPS, CLASSES = 256, 512, 768, 32, 8, 200
 #: The most a step may cost, in its bare products; the most a tree may, in its epoch.
@@ -33,9 +36,10 @@ LIMIT, TREE_LIMIT = 1.8, 0.1
 ITEMS = 100_000
 
 
-def products(trainer: Trainer, features: torch.Tensor) -> Callable[[], None]:
+def products(trainer: GradientTraining, config: HAGCNConfig, features: torch.Tensor) -> Callable[[], None]:
     """The bare matrix products of one step on `features` (n, d)."""
-    net, config = trainer.model, trainer.config
+    net = trainer.model
+    assert isinstance(net, HAGCN)
     n, bits = len(features), config.bits
     layers = [(net.encoder.to_continuous, False), (net.encoder.to_bits, True), (net.to_graph, True)]
     layers += [(net.decoder[0], True), (net.decoder[2], True)]  # type: ignore[list-item]
@@ -76,12 +80,12 @@ def measure_steps(rounds: int) -> Table:
     table = Table(title=f"batch {BATCH}, width {WIDTH}, {DIMENSIONS}-d embeddings, {BITS} bits, one thread")
     for heading in ("filter", "graph", "ms a step", "ms of its products", "ratio", f"at most {LIMIT:g}"):
         table.add_column(heading, justify="left" if heading in ("method", "graph") else "right")
-    for name in FILTER_NAMES:
-        config = HasherConfig.parse(
+    for name in FILTERS:
+        config = HAGCNConfig.parse(
             {"filter": name, "bits": BITS, "ae_width": WIDTH, "batch_size": BATCH, "epochs": 10_000}, "benchmark"
         )
-        trainer = Trainer(config, dataset.features, seed=0, device=torch.device("cpu"))
-        bare = products(trainer, torch.from_numpy(np.array(dataset.features[:BATCH])))
+        trainer = start_hagcn(config, dataset.features, seed=0, device=torch.device("cpu"))
+        bare = products(trainer, config, torch.from_numpy(np.array(dataset.features[:BATCH])))
         for _ in range(2):  # the first steps also load and compile
             trainer.run_epoch(), bare()
         pairs = [(trainer.run_epoch().seconds / STEPS, median(timed(bare) for _ in range(3))) for _ in range(rounds)]
@@ -99,10 +103,10 @@ def measure_tree() -> str:
     generator = torch.Generator().manual_seed(0)
     neighbourhood_order(features[:100], 8, generator)  # compiles
     tree = median(timed(lambda: neighbourhood_order(features, 16, generator)) for _ in range(3))
-    config = HasherConfig.parse(
+    config = HAGCNConfig.parse(
         {"filter": "gcn", "ae_width": WIDTH, "batch_size": BATCH, "batches": "random", "epochs": 10_000}, "benchmark"
     )
-    trainer = Trainer(config, features[: STEPS * BATCH].numpy(), seed=0, device=torch.device("cpu"))
+    trainer = start_hagcn(config, features[: STEPS * BATCH].numpy(), seed=0, device=torch.device("cpu"))
     trainer.run_epoch()
     epoch = median(trainer.run_epoch().seconds for _ in range(5)) / (STEPS * BATCH) * ITEMS
     share = tree / epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -44,11 +45,12 @@ Printed = dict[str, dict[int, float]]
 def _points(results: DatasetResults, methods: list[str]) -> Points:
     """By method, in ascending bits; only what has a score."""
     found: Points = {}
-    for cell in (results.cell(method, bits) for method in methods for bits in results.bits):
-        mean = float(results.summary(cell)["map_mean"])
+    for method, bits in itertools.product(methods, results.bits):
+        cell = results.cell(method, bits)
+        mean = float(results.summary(cell)["score_mean"])
         if math.isfinite(mean):
             interval = results.interval(cell) or Interval(mean, mean)
-            found.setdefault(cell.method, []).append(Point(cell.bits, mean, interval.low, interval.high))
+            found.setdefault(method, []).append(Point(bits, mean, interval.low, interval.high))
     return found
 
 
@@ -56,17 +58,17 @@ def _printed(results: DatasetResults) -> Printed:
     """The paper's numbers of this study's filters; empty where it has none."""
     found: Printed = {}
     for (method, bits), number in sorted(printed_map(results.dataset).items()):
-        if method in results.filters:
+        if method in results.methods:
             found.setdefault(method, {})[bits] = number
     return found
 
 
 def map_by_bits(results: DatasetResults) -> StudyFigure:
-    """Test `map` by code length: filters with intervals, baselines, and the paper's numbers where it has any."""
-    key, title = "map-by-bits", "mAP against code length"
-    filters, baselines = _points(results, results.filters), _points(results, results.baselines)
+    """Test score by code length: methods with intervals, baselines, and the paper's numbers where it has any."""
+    key, title = "map-by-bits", f"{results.metric} against code length"
+    filters, baselines = _points(results, results.methods), _points(results, results.baselines)
     if not filters and not baselines:
-        return nothing_to_draw(key, title, "no replicate or baseline has a test score")
+        return nothing_to_draw(key, title, "nothing has a test score")
     printed = _printed(results)
     sentence = _sentence(results, filters, baselines)
     if printed:
@@ -84,13 +86,13 @@ def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> st
     if at[best].low < at[best].high:
         sentence += f" (95% interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
     if not filters:
-        return f"{sentence}; no filter has a test score yet."
+        return f"{sentence}; no studied method has a test score yet."
     against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}
     beaten = [
         f"{sum(point.mean > score for point in at.values())} of {len(at)} above {label(method)} ({score:.3f})"
         for method, score in sorted(against.items(), key=lambda pair: -pair[1])
     ]
-    return f"{sentence}." + (f" Filters against baselines: {listed(beaten)}." if beaten else "")
+    return f"{sentence}." + (f" Against baselines: {listed(beaten)}." if beaten else "")
 
 
 def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, printed: Printed) -> Figure:
@@ -115,7 +117,7 @@ def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, pri
     panel.set_xlim(-0.35, len(lengths) - 0.65)
     panel.grid(visible=False, axis="x")
     panel.set_xlabel("bits")
-    panel.set_ylabel("test mAP")
+    panel.set_ylabel(f"test {results.metric}")
     handles = [canvas.handle(style.look(method)) for method in [*filters, *baselines]]
     labels = [label(method) for method in [*filters, *baselines]]
     if printed:
@@ -136,14 +138,15 @@ def _draw_printed(panel: Axes, printed: Printed, place: dict[int, int]) -> None:
 
 def heat_map(results: DatasetResults) -> StudyFigure:
     """Test `map` of every filter and code length as a coloured table."""
-    key, title = "filter-by-bits", "mAP by filter and code length"
+    key, title = "filter-by-bits", f"{results.metric} by method and code length"
     means = [
-        [results.summary(results.cell(method, bits))["map_mean"] for bits in results.bits] for method in results.filters
+        [results.summary(results.cell(method, bits))["score_mean"] for bits in results.bits]
+        for method in results.methods
     ]
-    scores = pd.DataFrame(means, index=results.filters, columns=results.bits, dtype=float)
+    scores = pd.DataFrame(means, index=results.methods, columns=results.bits, dtype=float)
     if not scores.notna().to_numpy().any():
         return nothing_to_draw(key, title, "no replicate has a test score")
-    return StudyFigure(key, title, _heat_sentence(scores), lambda: _draw_heat_map(scores))
+    return StudyFigure(key, title, _heat_sentence(scores), lambda: _draw_heat_map(scores, f"test {results.metric}"))
 
 
 def _heat_sentence(scores: pd.DataFrame) -> str:
@@ -163,7 +166,7 @@ def _heat_sentence(scores: pd.DataFrame) -> str:
     )
 
 
-def _draw_heat_map(scores: pd.DataFrame) -> Figure:
+def _draw_heat_map(scores: pd.DataFrame, what: str) -> Figure:
     figure, panel = canvas.single(0.9 + 0.42 * len(scores))
     colours = matplotlib.colormaps[style.SEQUENTIAL]
     image = panel.imshow(scores, cmap=colours, aspect="auto")
@@ -179,5 +182,5 @@ def _draw_heat_map(scores: pd.DataFrame) -> Figure:
     panel.tick_params(length=0)
     for spine in panel.spines.values():
         spine.set_visible(False)
-    figure.colorbar(image, ax=panel, label="test mAP", aspect=15)
+    figure.colorbar(image, ax=panel, label=what, aspect=15)
     return figure

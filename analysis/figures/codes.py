@@ -23,11 +23,13 @@ def bit_balance(results: DatasetResults) -> StudyFigure:
     found: dict[int, dict[str, np.ndarray]] = {}
     for bits in results.bits:
         for method in results.evaluated(bits):
-            values = [one["bit_balance"] for one in results.evaluations[method, bits] if "bit_balance" in one]
+            values = [
+                one["bit_balance"] for one in results.evaluations[results.cell(method, bits)] if "bit_balance" in one
+            ]
             if values:
                 found.setdefault(bits, {})[method] = np.abs(np.concatenate(values))
     if not found:
-        return nothing_to_draw(key, title, "no replicate or baseline with codes was evaluated")
+        return nothing_to_draw(key, title, "nothing with codes was evaluated")
     return StudyFigure(key, title, _balance_sentence(results, found), lambda: _draw_balance(found))
 
 
@@ -74,11 +76,11 @@ def bit_correlation(results: DatasetResults) -> StudyFigure:
     key, title = "bit-correlation", f"Correlation of the bits at {bits} bits"
     found = {}
     for method in results.evaluated(bits):
-        matrix = results.evaluations[method, bits][0].get("bit_correlation")
+        matrix = results.evaluations[results.cell(method, bits)][0].get("bit_correlation")
         if matrix is not None:
             found[method] = matrix
     if not found:
-        return nothing_to_draw(key, title, f"no replicate or baseline with {bits}-bit codes was evaluated")
+        return nothing_to_draw(key, title, f"nothing with {bits}-bit codes was evaluated")
     if bits < 2:
         return nothing_to_draw(key, title, "a single bit has no pair")
     mean = {method: _off_diagonal(matrix) for method, matrix in found.items()}
@@ -100,7 +102,7 @@ def _draw_correlation(found: dict[str, np.ndarray], mean: dict[str, float]) -> F
     grid = canvas.facets(titles, height=2.0, columns=3)
     for panel, (method, matrix) in zip(grid.panels, found.items(), strict=True):
         image = panel.imshow(matrix, cmap=style.DIVERGING, vmin=-1, vmax=1, interpolation="nearest")
-        panel.title.set_color(style.look(method).colour if method in style.FILTERS else style.GREY)
+        panel.title.set_color(style.look(method).colour)
         panel.grid(visible=False)
         panel.set_xticks([])
         panel.set_yticks([])

@@ -23,43 +23,46 @@ def cost_and_gain(results: DatasetResults) -> StudyFigure:
     cells = _means(results)
     if cells.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")
-    return StudyFigure(key, title, _sentence(cells), lambda: _draw(results, cells))
+    return StudyFigure(key, title, _sentence(cells, results.metric), lambda: _draw(results, cells))
 
 
 def _means(results: DatasetResults) -> pd.DataFrame:
     """A row a cell, over its replicates that have both a score and a time."""
     records = results.records
-    scored = (records["kind"] == "replicate") & (records["state"] == "complete") & records["map"].notna()
+    tested = (records["kind"] == "test") & records["method"].isin(results.methods)
+    scored = tested & (records["state"] == "complete") & records["score"].notna()
     replicates = records[scored & records["device_seconds"].notna()]
-    return replicates.groupby(["method", "bits"])[["device_seconds", "map"]].mean().reset_index()
+    return replicates.groupby(["method", "bits"])[["device_seconds", "score"]].mean().reset_index()
 
 
-def _sentence(cells: pd.DataFrame) -> str:
-    means = cells.groupby("method")[["device_seconds", "map"]].mean()
-    best, cheapest = str(means["map"].idxmax()), str(means["device_seconds"].idxmin())
-    seconds, scores = means["device_seconds"], means["map"]
+def _sentence(cells: pd.DataFrame, metric: str) -> str:
+    means = cells.groupby("method")[["device_seconds", "score"]].mean()
+    best, cheapest = str(means["score"].idxmax()), str(means["device_seconds"].idxmin())
+    seconds, scores = means["device_seconds"], means["score"]
     if best == cheapest:
-        return f"{label(best)} has both the highest mAP ({scores[best]:.3f} over the code lengths) and the least cost."
+        highest = f"the highest {metric} ({scores[best]:.3f} over the code lengths)"
+        return f"{label(best)} has both {highest} and the least cost."
     return (
-        f"Up and to the left is better. Over the code lengths {label(best)} has the highest mAP, {scores[best]:.3f}, "
-        f"for {seconds[best]:.2f} device-seconds a training; {label(cheapest)} is the cheapest, {scores[cheapest]:.3f} "
+        f"Up and to the left is better. Over the code lengths {label(best)} has the highest {metric}, "
+        f"{scores[best]:.3f}, for {seconds[best]:.2f} device-seconds a training; {label(cheapest)} is the cheapest, "
+        f"{scores[cheapest]:.3f} "
         f"for {seconds[cheapest]:.2f}."
     )
 
 
 def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
     figure, panel = canvas.single(3.8)
-    filters = [one for one in results.filters if (cells["method"] == one).any()]
+    filters = [one for one in results.methods if (cells["method"] == one).any()]
     for one in filters:
         row = cells[cells["method"] == one].sort_values("bits")
         look = style.look(one)
-        panel.plot(row["device_seconds"], row["map"], **look.line_style(linewidth=0.8, markersize=6))
+        panel.plot(row["device_seconds"], row["score"], **look.line_style(linewidth=0.8, markersize=6))
         for point in row.itertuples():
-            at = (point.device_seconds, point.map)
+            at = (point.device_seconds, point.score)
             panel.annotate(
                 str(point.bits), at, xytext=(4, 4), textcoords="offset points", fontsize=7, color=look.colour
             )
     panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
-    panel.set_ylabel("test mAP")
+    panel.set_ylabel(f"test {results.metric}")
     canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
     return figure

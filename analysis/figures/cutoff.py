@@ -24,7 +24,7 @@ def map_by_cutoff(results: DatasetResults) -> StudyFigure:
     key, title = "map-by-cutoff", "mAP against the retrieval cut-off k"
     found = method_curves.collect(results, "cutoffs", "map_at_cutoffs")
     if not found:
-        return nothing_to_draw(key, title, "no replicate or baseline was evaluated")
+        return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
 

@@ -23,7 +23,7 @@ def importance(results: DatasetResults) -> StudyFigure:
     key, title = "importance", f"Importance of the hyperparameters ({EVALUATOR})"
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    computed = {name: importances(results.study.spec, name, results.complete) for name in results.filters}
+    computed = {name: importances(results.study.spec, name, results.complete) for name in results.searched}
     found = [one for one in computed.values() if one is not None]
     if not found:
         return nothing_to_draw(

@@ -14,12 +14,13 @@ from analysis.ladder import Ladder
 from analysis.names import in_order, label
 from analysis.results import DatasetResults
 from analysis.tables.table import decimals
+from hasher.references import REFERENCES
 
 #: Ladders of the filters of one code length that have a test score.
 Ladders = dict[str, Ladder]
 
 _RUNGS = ("float\ncosine", "float\ndiffusion", "real-valued\noutputs", "signs\n(codes)")
-_REFERENCES = ("float_cosine", "float_diffusion")
+_REFERENCES = tuple(REFERENCES)
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -32,7 +33,7 @@ def loss_ladder(results: DatasetResults) -> StudyFigure:
     key, title = "ladder", "Where mAP is lost on the way to codes"
     found: dict[int, Ladders] = {}
     for bits in results.bits:
-        ladders = {name: results.ladders[results.cell(name, bits)] for name in results.filters}
+        ladders = {name: results.ladders[results.cell(name, bits)] for name in results.methods}
         known = {name: one for name, one in ladders.items() if math.isfinite(one.signs)}
         if known:
             found[bits] = known

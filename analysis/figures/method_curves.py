@@ -27,9 +27,9 @@ def collect(results: DatasetResults, x: str, y: str) -> dict[int, Curves]:
 
 
 def plot(panel: Axes, curves: Curves) -> None:
-    """Filters in colour over baselines in grey."""
+    """Methods in colour over linear hashes and references in grey."""
     for method, (x, y) in curves.items():
-        baseline = method in style.BASELINES
+        baseline = style.is_background(method)
         panel.plot(
             x, y, markersize=3.5, **style.look(method).line_style(linewidth=1.1 if baseline else 1.4),
             zorder=2 if baseline else 3,

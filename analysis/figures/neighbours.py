@@ -19,6 +19,7 @@ from hasher.data import Items, Vectors
 from hasher.data.registry import DEFAULT_DATA_DIR
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
+from hasher.retrieval.metrics import METRICS
 from hasher.search import contact_sheet, pictures
 from hasher.search.codes_file import hash_items
 from hasher.search.index import HammingIndex
@@ -41,7 +42,7 @@ def nearest_neighbours(results: DatasetResults) -> StudyFigure:
     key, title = "nearest-neighbours", "Nearest neighbours of some queries"
     cell = _best_cell(results)
     if cell is None:
-        return nothing_to_draw(key, title, "no cell with a stored model and an evaluated first replicate")
+        return nothing_to_draw(key, title, "no searched cell with a stored model and an evaluated first test run")
     try:
         shown = _retrieve(results.study, cell)
     except UserError as error:
@@ -62,7 +63,7 @@ def nearest_neighbours(results: DatasetResults) -> StudyFigure:
 def _best_cell(results: DatasetResults) -> Cell | None:
     for method, bits in results.winners[["method", "bits"]].itertuples(index=False, name=None):
         cell = results.cell(method, int(bits))
-        if results.study.run.model(cell).exists() and results.study.evaluation("replicate", cell, 0) is not None:
+        if results.study.run.model(cell).exists() and results.study.evaluation("test", cell, 0) is not None:
             return cell
     return None
 
@@ -83,7 +84,7 @@ def _retrieve(study: StudyRecords, cell: Cell) -> _Shown | str:
     data, split = studied.dataset, studied.split
     if data.image_shape is None and data.paths is None:
         return "the items of this data set are no pictures, and do not name the images they were made from"
-    precision = (study.evaluation("replicate", cell, 0) or {})["average_precision"]
+    precision = (study.evaluation("test", cell, 0) or {})[METRICS["map"].array]
     order = np.argsort(precision, kind="stable")
     chosen = list(dict.fromkeys(int(order[round(q * (len(order) - 1))]) for q in QUANTILES))
     items = Items(data.name, np.arange(len(data)), data.labels, data.class_names, data.paths)

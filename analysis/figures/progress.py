@@ -30,9 +30,9 @@ def _courses(results: DatasetResults) -> Courses:
     complete trials so far. Trials that did not complete count as trials and as time."""
     found: Courses = {}
     for bits in results.bits:
-        for one in results.filters:
+        for one in results.searched:
             trials = results.trials[(results.trials["method"] == one) & (results.trials["bits"] == bits)]
-            scores = trials["map"].where(trials["state"] == "complete")
+            scores = trials["score"].where(trials["state"] == "complete")
             if scores.notna().any():
                 found.setdefault(bits, {})[one] = pd.DataFrame(
                     {
@@ -57,7 +57,8 @@ def best_by_trials(results: DatasetResults) -> StudyFigure:
         f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; "
         f"{late} still improved in the last quarter of their trials, which more trials might go on doing."
     )
-    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "number", "trials of the cell"))
+    y = f"best validation {results.metric}"
+    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "number", "trials of the cell", y))
 
 
 def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
@@ -75,14 +76,15 @@ def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
     if dear != cheap:
         sentence += f", {means[dear] / max(means[cheap], 1e-9):.1f} times as long as with {label(cheap)}"
     sentence += "; a curve further left found as much for less."
-    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "spent", "device-seconds of the cell"))
+    y = f"best validation {results.metric}"
+    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "spent", "device-seconds of the cell", y))
 
 
 def _each(courses: Courses) -> list[pd.DataFrame]:
     return [course for cells in courses.values() for course in cells.values()]
 
 
-def _draw_best(courses: Courses, x: str, x_label: str) -> Figure:
+def _draw_best(courses: Courses, x: str, x_label: str, y_label: str) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in courses], sharey=True)
     for panel, cells in zip(grid.panels, courses.values(), strict=True):
         for one, course in cells.items():
@@ -91,7 +93,7 @@ def _draw_best(courses: Courses, x: str, x_label: str) -> Figure:
                 course[x], course["best"], where="post", **style.look(one).line_style(markersize=4), markevery=every
             )  # fmt: skip
         canvas.whole_numbers(panel)
-    grid.label(x_label, "best validation mAP")
+    grid.label(x_label, y_label)
     filters = list(dict.fromkeys(one for cells in courses.values() for one in cells))
     grid.legend([canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
     return grid.figure
@@ -101,10 +103,10 @@ def learning_curves(results: DatasetResults) -> StudyFigure:
     """Validation `map` by epoch of every trial at one code length, and how each ended."""
     bits = results.reference_bits
     key, title = "learning-curves", f"Learning curves at {bits} bits"
-    if results.curves.empty or "map" not in results.curves:
+    if results.curves.empty or "score" not in results.curves:
         return nothing_to_draw(key, title, "no learning curve was recorded")
     curves = results.curves[results.curves["bits"] == bits]
-    filters = [one for one in results.filters if (curves["method"] == one).any()]
+    filters = [one for one in results.searched if (curves["method"] == one).any()]
     if not filters:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
     return StudyFigure(key, title, _curves_sentence(results, bits), lambda: _draw_curves(results, curves, filters))
@@ -121,7 +123,7 @@ def _curves_sentence(results: DatasetResults, bits: int) -> str:
         epochs, most = winners["chosen_epoch"].astype(int), results.study.spec.epochs
         chosen = f" The winners (thick) were best at epochs {epochs.min()} to {epochs.max()} of {most}."
     return (
-        f"Validation mAP by epoch of {counted(len(trials), 'trial')}: {states.get('complete', 0)} complete"
+        f"Validation {results.metric} by epoch of {counted(len(trials), 'trial')}: {states.get('complete', 0)} complete"
         f"{', ' + listed(other) if other else ''}.{chosen}"
     )
 
@@ -133,7 +135,7 @@ def _draw_curves(results: DatasetResults, curves: pd.DataFrame, filters: list[st
     for panel, one in zip(grid.panels, filters, strict=True):
         for (bits, index, state), curve in curves[curves["method"] == one].groupby(["bits", "index", "state"]):
             _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
-    grid.label("epoch", "validation mAP")
+    grid.label("epoch", f"validation {results.metric}")
     given_up = "pruned" if results.study.spec.trial_time_limit is None else "pruned or over time"
     samples = {
         "complete": style.Look(style.GREY, ""),
@@ -146,7 +148,7 @@ def _draw_curves(results: DatasetResults, curves: pd.DataFrame, filters: list[st
 
 
 def _draw_curve(panel: Axes, curve: pd.DataFrame, state: str, colour: str, winner: bool) -> None:
-    epochs, scores = curve["epoch"], curve["map"]
+    epochs, scores = curve["epoch"], curve["score"]
     if state == "complete":
         panel.plot(epochs, scores, color=colour, linewidth=2.6 if winner else 0.8, alpha=1 if winner else 0.6)
         return

@@ -24,15 +24,15 @@ def precision_recall(results: DatasetResults) -> StudyFigure:
     key, title = "precision-recall", "Precision and recall by Hamming radius"
     found = method_curves.collect(results, "recall_by_radius", "precision_by_radius")
     if not found:
-        return nothing_to_draw(key, title, "no replicate or baseline with codes was evaluated")
+        return nothing_to_draw(key, title, "nothing with codes was evaluated")
     bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _recall_sentence(found[bits], bits), lambda: _draw_precision_recall(found))
 
 
 def _recall_sentence(curves: Curves, bits: int) -> str:
     at_half = {method: float(np.interp(0.5, *curve)) for method, curve in curves.items()}
-    ours = [method for method in at_half if method in style.FILTERS]
-    others = [method for method in at_half if method not in style.FILTERS]
+    ours = [method for method in at_half if not style.is_background(method)]
+    others = [method for method in at_half if style.is_background(method)]
     best = [max(group, key=lambda method: at_half[method]) for group in (ours, others) if group]
     found = " against ".join(f"{at_half[method]:.2f} with {label(method)}" for method in best)
     return (
@@ -57,7 +57,7 @@ def precision_at_n(results: DatasetResults) -> StudyFigure:
     key, title = "precision-at-n", "Precision of the first n items"
     found = method_curves.collect(results, "cutoffs", "precision_at_n")
     if not found:
-        return nothing_to_draw(key, title, "no replicate or baseline was evaluated")
+        return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
     return StudyFigure(key, title, _precision_sentence(found[bits], bits), lambda: _draw_precision_at_n(found))
 

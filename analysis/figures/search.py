@@ -70,7 +70,7 @@ def _text(value: object) -> str:
 def axes_of(results: DatasetResults) -> list[Axis]:
     """Every hyperparameter that was sampled for at least one filter, in the order of the spec."""
     found: dict[str, dict[str, Dimension]] = {}
-    for one in results.filters:
+    for one in results.searched:
         for name, dimension in results.study.spec.space_for(one).items():
             found.setdefault(name, {})[one] = dimension
     return [_axis(name, found[name]) for name in results.study.spec.space if name in found]
@@ -206,7 +206,7 @@ def _draw_parallel(results: DatasetResults, axes: list[Axis]) -> Figure:
         panel.text(column, 1.035, high, ha="center", va="bottom", fontsize=7.5)
     panel.text(len(axes), -0.035, f"≤ {lowest:.2g}", ha="center", va="top", fontsize=7.5)
     panel.text(len(axes), 1.035, "best", ha="center", va="bottom", fontsize=7.5)
-    panel.set_xticks(columns, [*(hyperparameter(axis.name) for axis in axes), "mAP below\ncell's best"])
+    panel.set_xticks(columns, [*(hyperparameter(axis.name) for axis in axes), f"{results.metric} below\ncell's best"])
     panel.tick_params(axis="x", rotation=40, pad=12, length=0)
     for tick in panel.get_xticklabels():
         tick.set(ha="right", rotation_mode="anchor")

@@ -49,22 +49,22 @@ class _Sweep:
 
 
 def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, str, bool], None]) -> StudyFigure:
-    title = f"mAP against {hyperparameter(name)}"
-    varied = [one for one in results.filters if name in results.study.spec.space_for(one)]
+    title = f"{results.metric} against {hyperparameter(name)}"
+    varied = [one for one in results.searched if name in results.study.spec.space_for(one)]
     if not varied:
         return nothing_to_draw(key, title, f"the study did not vary the {hyperparameter(name)}")
     found = {one: sweep for one in varied if (sweep := _collect(results.complete, one, name)) is not None}
     if not found:
         return nothing_to_draw(key, title, "no filter has complete trials at two values of it")
-    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(found, name, results.bits, paper))
+    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(results, found, name, paper))
 
 
 def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:
     trials = complete[(complete["method"] == filter_name) & complete[name].notna()]
     if trials[name].nunique() < 2:
         return None
-    of_cell, of_all = trials.groupby("bits")["map"].transform("median"), trials["map"].median()
-    trials = trials.assign(value=trials[name].astype(float), level=trials["map"] - of_cell + of_all)
+    of_cell, of_all = trials.groupby("bits")["score"].transform("median"), trials["score"].median()
+    trials = trials.assign(value=trials[name].astype(float), level=trials["score"] - of_cell + of_all)
     groups = trials["value"]
     if groups.nunique() > MOST_VALUES:
         groups = pd.qcut(groups, BINS, duplicates="drop", labels=False)
@@ -87,21 +87,24 @@ def _sentence(found: dict[str, _Sweep], name: str) -> str:
     )
 
 
-def _draw(found: dict[str, _Sweep], name: str, bits: list[int], paper: Callable[[Axes, str, bool], None]) -> Figure:
+def _draw(
+    results: DatasetResults, found: dict[str, _Sweep], name: str, paper: Callable[[Axes, str, bool], None]
+) -> Figure:
+    bits = results.bits
     grid = canvas.facets([label(one) for one in found], height=2.4, sharey=True)
     markers = dict(zip(bits, style.BIT_MARKERS * len(bits), strict=False))
     for number, (panel, (one, sweep)) in enumerate(zip(grid.panels, found.items(), strict=True)):
         look = style.look(one)
         for length, trials in sweep.trials.groupby("bits"):
             panel.plot(
-                trials["value"], trials["map"], markers[int(str(length))], color=look.colour, alpha=0.45, markersize=4,
-                markeredgewidth=0,
+                trials["value"], trials["score"], markers[int(str(length))], color=look.colour, alpha=0.45,
+                markersize=4, markeredgewidth=0,
             )  # fmt: skip
         panel.plot(sweep.middles["value"], sweep.middles["level"], color=look.colour, linewidth=2)
         right = number % 2 == 1 or number == len(found) - 1
         paper(panel, one, right)
         canvas.whole_numbers(panel)
-    grid.label(hyperparameter(name), "validation mAP")
+    grid.label(hyperparameter(name), f"validation {results.metric}")
     dots = [style.Look(style.GREY, markers[length], "") for length in bits]
     lines = [style.Look(style.GREY, ""), style.Look(style.GREY, "", style.PAPER_LINE)]
     samples = [canvas.handle(one) for one in [*dots, *lines]]

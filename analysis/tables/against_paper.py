@@ -6,8 +6,8 @@ from analysis.chance import Chance
 from analysis.names import dataset_label
 from analysis.paper_numbers import printed_map
 from analysis.results import DatasetResults
-from analysis.tables.scores import BITS, FILTER, method_entry
-from analysis.tables.table import MISSING, Column, Entry, Table, count, number
+from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
+from analysis.tables.table import MISSING, Column, Entry, Table, number
 from study.plan.tasks import Cell
 
 
@@ -15,7 +15,7 @@ def against_paper_table(results: DatasetResults) -> Table:
     """Printed number, `map_released`, `map_at_k` and `map`, each of ours with its difference from the printed one."""
     printed, k = printed_map(results.dataset), results.study.spec.k
     columns = [
-        FILTER, BITS, Column("paper", "Paper"),
+        METHOD, BITS, Column("paper", "Paper"),
         Column("map_released", "Released code's mAP"), Column("map_released_minus_paper", "minus paper"),
         Column("map_at_k", f"mAP@{k}"), Column("map_at_k_minus_paper", "minus paper"),
         Column("map", "mAP"), Column("map_minus_paper", "minus paper"),
@@ -40,14 +40,14 @@ def against_paper_table(results: DatasetResults) -> Table:
         notes.append(f"The paper has no table for {dataset_label(results.dataset)}.")
     elif missing := sorted({bits for _, bits in printed} - set(results.bits)):
         notes.append(f"The paper also has {', '.join(map(str, missing))} bits, which this study does not.")
-    groups = frozenset({*range(0, len(rows), len(results.bits)), len(rows)})
+    groups = method_starts(results.compared_cells) | {len(rows)}
     title = f"{dataset_label(results.dataset)}: against the paper's printed numbers"
     return Table("against-paper", title, columns, [*rows, random_codes], notes, groups)
 
 
 def _row(results: DatasetResults, cell: Cell, printed: float | None) -> list[Entry]:
     row = results.summary(cell)
-    entries = [method_entry(cell.method), count(cell.bits), number(printed)]
+    entries = [method_entry(cell.method), bits_entry(cell), number(printed)]
     for metric in ("map_released", "map_at_k", "map"):
         ours = float(row[f"{metric}_mean"])
         entries += [number(ours), number(None if printed is None else ours - printed, signed="+")]

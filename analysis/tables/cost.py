@@ -11,7 +11,7 @@ from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST
 from analysis.statistics.paired import paired_test
 from analysis.summary import count_headings
-from analysis.tables.scores import BITS, FILTER, count_columns, method_entry
+from analysis.tables.scores import BITS, METHOD, bits_entry, count_columns, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
 
 _HOUR = 3600.0
@@ -20,14 +20,14 @@ _HOUR = 3600.0
 def cost_table(results: DatasetResults) -> Table:
     """Trials by how they ended, and device-hours, of every filter's cell; the last row is all of them together."""
     columns = [
-        FILTER, BITS, *count_columns(results),
+        METHOD, BITS, *count_columns(results),
         Column("search_device_hours", "Search, device-hours"), Column("device_hours", "All, device-hours"),
     ]  # fmt: skip
     counts = list(count_headings(results.study.spec))
     seconds = ("search_device_seconds", "device_seconds")
-    cells = [(cell, results.summary(cell)) for cell in results.filter_cells]
+    cells = [(cell, results.summary(cell)) for cell in results.searched_cells]
     rows = [
-        [method_entry(cell.method), count(cell.bits), *(count(int(row[name])) for name in counts),
+        [method_entry(cell.method), bits_entry(cell), *(count(int(row[name])) for name in counts),
          *(_hours(float(row[name])) for name in seconds)]
         for cell, row in cells
     ]  # fmt: skip
@@ -38,7 +38,7 @@ def cost_table(results: DatasetResults) -> Table:
         "Device-hours are hours times the devices a run held: GPUs where it had any, otherwise CPU cores. All is the "
         "search with its replicates."
     ]
-    groups = frozenset({*range(0, len(rows), len(results.bits)), len(rows)})
+    groups = method_starts(results.searched_cells) | {len(rows)}
     title = f"{dataset_label(results.dataset)}: what each cell cost"
     return Table("cost", title, columns, [*rows, total], notes, groups)
 
@@ -50,13 +50,13 @@ def _hours(seconds: float) -> Entry:
 def cost_by_filter_table(results: DatasetResults) -> Table:
     """Training time of each filter's replicates beside what it gains over no graph and over GCN."""
     columns = [
-        FILTER, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
-        Column("times_none", "Times no graph"), Column("gain_over_none", "mAP gain over no graph"),
-        Column("gain_over_gcn", "mAP gain over GCN"),
+        METHOD, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
+        Column("times_none", "Times no graph"), Column("gain_over_none", f"{results.metric} gain over no graph"),
+        Column("gain_over_gcn", f"{results.metric} gain over GCN"),
     ]  # fmt: skip
-    epoch = {name: _seconds_an_epoch(results, name) for name in results.filters}
+    epoch = {name: _seconds_an_epoch(results, name) for name in results.searched}
     rows = []
-    for name in results.filters:
+    for name in results.searched:
         hours = sum(float(results.summary(results.cell(name, bits))["device_seconds"]) for bits in results.bits)
         ratio = epoch[name] / epoch["none"] if "none" in epoch else float("nan")
         rows.append([
@@ -66,10 +66,10 @@ def cost_by_filter_table(results: DatasetResults) -> Table:
     notes = [
         "Seconds an epoch: mean training time of the replicates, each cell with the width, batch size and filter order "
         "chosen for it, so a filter may also be dearer for having chosen a wider autoencoder.",
-        "Gain: mean difference in test mAP over the code lengths both filters have, with its 95% interval over seeds "
-        f"and queries (from {FEWEST} replicates on).",
+        f"Gain: mean difference in test {results.metric} over the code lengths both methods have, with its 95% "
+        f"interval over seeds and queries (from {FEWEST} replicates on).",
     ]
-    absent = [label(name) for name in ("none", "gcn") if name not in results.filters]
+    absent = [label(name) for name in ("none", "gcn") if name not in results.searched]
     if absent:
         notes.append(f"Not in this study: {' and '.join(absent)}.")
     return Table(
@@ -84,13 +84,13 @@ def _seconds_an_epoch(results: DatasetResults, filter_name: str) -> float:
         return float("nan")
     rows = curves[
         (curves["dataset"] == results.dataset) & (curves["method"] == filter_name)
-        & (curves["kind"] == "replicate") & (curves["state"] == "complete")
+        & (curves["kind"] == "test") & (curves["state"] == "complete")
     ]  # fmt: skip
     return float(rows["seconds"].mean())
 
 
 def _gain(results: DatasetResults, filter_name: str, reference: str) -> Entry:
-    if filter_name == reference or reference not in results.filters:
+    if filter_name == reference or reference not in results.searched:
         return Entry(MISSING)
     gains = _gains(results, filter_name, reference)
     if gains is None:

@@ -10,36 +10,41 @@ import pandas as pd
 from analysis.edges import Edge, edges
 from analysis.names import dataset_label
 from analysis.results import DatasetResults
-from analysis.tables.scores import BITS, FILTER, method_entry
+from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number
+from hasher.methods.registry import find_method
 from study.plan.tasks import Cell
 
 
 def hyperparameter_table(results: DatasetResults) -> Table:
     """Every sampled hyperparameter of every cell's winner; those on an edge of their range are marked and listed."""
     spec = results.study.spec
-    sampled = [name for name in spec.space if any(name in spec.space_for(filter_name) for filter_name in spec.filters)]
+    sampled = [name for name in spec.space if any(name in spec.space_for(method) for method in spec.methods)]
     columns = [
-        FILTER, BITS, *(Column(name, name) for name in sampled), Column("chosen_epoch", "Epochs"),
-        Column("trial", "Trial"), Column("validation_map", "Validation mAP"),
+        METHOD, BITS, *(Column(name, name) for name in sampled), Column("chosen_epoch", "Epochs"),
+        Column("trial", "Trial"), Column("validation_score", f"Validation {results.metric}"),
         Column("on_the_edge", "On the edge of its range", "left"),
     ]  # fmt: skip
-    rows = [_row(results, cell, sampled) for cell in results.filter_cells]
-    starts = frozenset(range(0, len(rows), len(results.bits)))
+    rows = [_row(results, cell, sampled) for cell in results.searched_cells]
+    starts = method_starts(results.searched_cells)
     title = f"{dataset_label(results.dataset)}: hyperparameters of each cell's winner"
     return Table("hyperparameters", title, columns, rows, _notes(results, sampled), starts)
 
 
 def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]:
-    names = [method_entry(cell.method), count(cell.bits)]
+    names = [method_entry(cell.method), bits_entry(cell)]
     winner = _winner(results, cell)
     if winner is None:
         return names + [Entry(MISSING)] * (len(sampled) + 4)
     at_edge = {edge.name: edge.end for edge in edges(results.study.spec, cell.method, winner)}
     space = results.study.spec.space_for(cell.method)
-    values = [_value(winner, name, name in at_edge) if name in space else Entry(MISSING) for name in sampled]
+    applies = find_method(cell.method).Config.applies
+    values = [
+        _value(winner, name, name in at_edge) if name in space and applies(name, winner) else Entry(MISSING)
+        for name in sampled
+    ]
     listed = ", ".join(f"{name} ({end})" for name, end in at_edge.items())
-    course = [_value(winner, "chosen_epoch", False), count(int(winner["index"])), number(float(winner["map"]))]
+    course = [_value(winner, "chosen_epoch", False), count(int(winner["index"])), number(float(winner["score"]))]
     return [*names, *values, *course, Entry(listed)]
 
 
@@ -60,14 +65,14 @@ def shown(value: Any) -> str:
 
 def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
     spec = results.study.spec
-    found = [edge for cell in results.filter_cells for edge in _edges_of(results, cell)]
+    found = [edge for cell in results.searched_cells for edge in _edges_of(results, cell)]
     notes = ["Chosen on validation queries alone. Trials are counted from 0, epochs from 1."]
     if found:
         notes.append(
             f"{len(found)} chosen values lie within 5% of an end of their range: something better may lie beyond "
             "it, so widen the range before reading much into the value."
         )
-    fixed = sorted({f"{name} = {shown(value)}" for f in spec.filters for name, value in spec.fixed_for(f).items()})
+    fixed = sorted({f"{name} = {shown(value)}" for f in spec.methods for name, value in spec.fixed_for(f).items()})
     if fixed:
         notes.append(f"Fixed for all trials of a filter: {', '.join(fixed)}.")
     if not sampled:

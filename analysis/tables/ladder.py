@@ -11,8 +11,8 @@ import numpy as np
 from analysis.ladder import Ladder
 from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
-from analysis.tables.scores import BITS, FILTER, method_entry
-from analysis.tables.table import MISSING, Column, Table, count, decimals, number
+from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
+from analysis.tables.table import MISSING, Column, Table, decimals, number
 from study.plan.tasks import Cell
 
 _RUNGS = (
@@ -28,9 +28,9 @@ _CULPRITS = ("the graph loses", "the encoder loses", "the signs lose")
 
 
 def ladder_table(results: DatasetResults) -> Table:
-    """Test `map` of every filter's cell on the four rungs of `analysis.ladder`, and the three steps between them."""
+    """Test `map` of every studied cell on the four rungs of `analysis.ladder`, and the three steps between them."""
     rows = [
-        [method_entry(cell.method), count(cell.bits), *(number(rung) for rung in found.rungs),
+        [method_entry(cell.method), bits_entry(cell), *(number(rung) for rung in found.rungs),
          *(number(step, signed="+") for step in found.steps)]
         for cell, found in results.ladders.items()
     ]  # fmt: skip
@@ -46,9 +46,9 @@ def ladder_table(results: DatasetResults) -> Table:
         "signs minus float cosine.",
         *_what_it_shows(results.ladders),
     ]
-    starts = frozenset(range(0, len(rows), len(results.bits)))
+    starts = method_starts(results.method_cells)
     title = f"{dataset_label(results.dataset)}: where mAP is lost on the way to codes"
-    return Table("ladder", title, [FILTER, BITS, *_RUNGS, *_STEPS], rows, notes, starts)
+    return Table("ladder", title, [METHOD, BITS, *_RUNGS, *_STEPS], rows, notes, starts)
 
 
 def _what_it_shows(ladders: Mapping[Cell, Ladder]) -> list[str]:

@@ -1,24 +1,37 @@
-"""The main table, filters and baselines by code length, and what each of its cells rests on."""
+"""The main table, methods by code length, and what each of its cells rests on."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 from analysis.figures.wording import listed
-from analysis.names import dataset_label, full_label
+from analysis.names import dataset_label, family_starts, full_label
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
 from study.plan.tasks import Cell
 
 #: The filter that is the ablation of all others.
 NO_GRAPH = "none"
 
-FILTER = Column("method", "Filter", "left")
+METHOD = Column("method", "Method", "left")
 BITS = Column("bits", "Bits")
+
+
+def bits_entry(cell: Cell) -> Entry:
+    """A row's length; a reference has any."""
+    return count(cell.bits) if cell.bits else Entry("any")
+
+
+def method_starts(cells: Sequence[Cell]) -> frozenset[int]:
+    """Rows at which another method begins, in a table of one row a cell."""
+    return frozenset(place for place, cell in enumerate(cells) if place == 0 or cell.method != cells[place - 1].method)
 
 
 def method_entry(method: str) -> Entry:
@@ -28,40 +41,49 @@ def method_entry(method: str) -> Entry:
 
 def main_table(results: DatasetResults) -> Table:
     """Mean ± standard deviation of the test `map` over replicates; the best of each column and its ties are marked."""
-    columns = [FILTER, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
+    columns = [METHOD, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
     rows = [
-        [method_entry(method), *(_score(results, results.cell(method, bits)) for bits in results.bits)]
+        [method_entry(method), *(_score(results, results.cell(method, bits), bits) for bits in results.bits)]
         for method in results.compared
     ]
-    title = f"{dataset_label(results.dataset)}: mAP by filter and code length"
-    return Table("", title, columns, rows, _notes(results), frozenset({len(results.filters)}))
+    title = f"{dataset_label(results.dataset)}: {results.metric} by method and code length"
+    return Table("", title, columns, rows, _notes(results), frozenset(family_starts(results.compared)))
 
 
-def _score(results: DatasetResults, cell: Cell) -> Entry:
-    row, column = results.summary(cell), results.column(cell.bits)
+def _score(results: DatasetResults, cell: Cell, bits: int) -> Entry:
+    row, column = results.summary(cell), results.column(bits)
     mark: Mark = ""
     if cell.method == column.best:
         mark = "best"
     elif cell.method in column.tied:
         mark = "tied"
-    return with_spread(row["map_mean"], row["map_sd"], mark)
+    return with_spread(row["score_mean"], row["score_sd"], mark)
 
 
 def _notes(results: DatasetResults) -> list[str]:
     planned = results.study.spec.replicates
     notes = [
         f"Mean ± standard deviation over {planned} replicates, on test queries that neither training nor the search "
-        "has seen. Float cosine and PCA-sign have nothing random in them.",
+        f"has seen. Nothing is random in {_fixed(results)}.",
         "Tied: not shown to differ from the best of the column at the 5% level (test paired by seed and query, with "
         "Holm's correction over all pairs of rows of the column).",
     ]
     return [*notes, *_worth_of_a_graph(results), *_untested(results), *_incomplete(results), *_missing(results)]
 
 
+def _name(cell: Cell) -> str:
+    return f"{full_label(cell.method)} at {cell.bits} bits" if cell.bits else full_label(cell.method)
+
+
+def _fixed(results: DatasetResults) -> str:
+    fixed = [name for name in results.compared if name in REFERENCES or not find_method(name).has_randomness]
+    return listed([full_label(name) for name in fixed])
+
+
 def _worth_of_a_graph(results: DatasetResults) -> list[str]:
     """Where a graph filter differs from the same model without a graph, by the tests of the column."""
     found: dict[str, dict[str, list[str]]] = {"better": {}, "worse": {}, "not shown to differ": {}}
-    for name in results.filters:
+    for name in results.methods:
         for bits, column in results.columns.items():
             pair = column.between(name, NO_GRAPH)
             if pair is not None and pair.test is not None and pair.adjusted is not None:
@@ -102,7 +124,7 @@ def _reason_in_words(why: str) -> str:
 def _incomplete(results: DatasetResults) -> list[str]:
     rows = [(cell, results.summary(cell)) for cell in results.compared_cells]
     fewer = [
-        f"{full_label(cell.method)} at {cell.bits} bits on {row['replicates']} of {row['replicates_planned']}"
+        f"{_name(cell)} on {row['replicates']} of {row['replicates_planned']}"
         for cell, row in rows
         if 0 < row["replicates"] < row["replicates_planned"]
     ]
@@ -115,14 +137,14 @@ def _missing(results: DatasetResults) -> list[str]:
     for cell in results.compared_cells:
         reason = results.summary(cell)["missing"]
         if reason:
-            cells[reason].append(f"{full_label(cell.method)} at {cell.bits} bits")
+            cells[reason].append(_name(cell))
     return [f"{MISSING} in {len(where)}: {reason} ({', '.join(where)})." for reason, where in cells.items()]
 
 
 def cells_table(results: DatasetResults) -> Table:
     """How many trials and replicates each cell rests on, and why a cell is empty."""
     columns = [
-        FILTER, BITS, *count_columns(results),
+        METHOD, BITS, *count_columns(results),
         Column("replicates", "Replicates"), Column("missing", "Why there is no score", "left"),
     ]  # fmt: skip
     rows = [_rests_on(results, cell) for cell in results.cells]
@@ -134,7 +156,7 @@ def cells_table(results: DatasetResults) -> Table:
     limit = results.study.spec.trial_time_limit
     if limit is not None:
         notes.append(f"Over time: stopped by the study's time limit of {limit:g} s a trial, whatever it had reached.")
-    starts = frozenset(range(0, len(rows), len(results.bits)))
+    starts = method_starts(results.cells)
     return Table("cells", f"{dataset_label(results.dataset)}: what each cell rests on", columns, rows, notes, starts)
 
 
@@ -147,7 +169,7 @@ def count_columns(results: DatasetResults) -> list[Column]:
 def _rests_on(results: DatasetResults, cell: Cell) -> list[Entry]:
     row = results.summary(cell)
     names = count_headings(results.study.spec)
-    searched = [Entry("", "") if row["baseline"] else count(int(row[name])) for name in names]
+    searched = [count(int(row[name])) if row["searched"] else Entry("", "") for name in names]
     replicates = Entry(f"{row['replicates']} of {row['replicates_planned']}", str(row["replicates"]))
-    scored = math.isfinite(row["map_mean"])
-    return [method_entry(cell.method), count(cell.bits), *searched, replicates, Entry("" if scored else row["missing"])]
+    scored = math.isfinite(row["score_mean"])
+    return [method_entry(cell.method), bits_entry(cell), *searched, replicates, Entry("" if scored else row["missing"])]

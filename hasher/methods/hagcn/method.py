@@ -27,11 +27,18 @@ class HAGCNMethod(Method):
     def start(
         self, config: HAGCNConfig, features: NDArray[np.float32], seed: int, device: torch.device
     ) -> GradientTraining:
-        items = TrainingItems(np.require(features, np.float32, ["C", "W"]))  # torch takes none that is read-only
-        return GradientTraining(lambda: HAGCN(config, torch.from_numpy(items.mean)), items, config, seed, device)
+        return start_hagcn(config, features, seed, device)
 
     def model(self, config: HAGCNConfig, width: int) -> HAGCN:
         return HAGCN(config, torch.zeros(width))
+
+
+def start_hagcn(
+    config: HAGCNConfig, features: NDArray[np.float32], seed: int, device: torch.device
+) -> GradientTraining:
+    """`HAGCNMethod.start` of the filter that the configuration names."""
+    items = TrainingItems(np.require(features, np.float32, ["C", "W"]))  # torch takes none that is read-only
+    return GradientTraining(lambda: HAGCN(config, torch.from_numpy(items.mean)), items, config, seed, device)
 
 
 HAGCN_METHODS = tuple(HAGCNMethod(name, facts) for name, facts in FILTERS.items())
