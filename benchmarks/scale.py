@@ -11,7 +11,7 @@ Ways of doing the same number of runs, each in a process and a Ray of its own, o
 - `per-cell`: one Tuner with Ray's own OptunaSearch for every cell, one cell after another, nothing recorded.
 
 Slots are shares of this machine's cores; the stand-in needs next to none. Busy: the share of slot time spent in runs,
-from study.plan.tasks import cells
+from study.plan.tasks import searched_cells
 from when every slot has a worker to the start of the last run (`per-cell`: from the first start to the last end).
 Overhead: what a run costs beyond its own seconds, as slot time. Driver CPU counts everything its process does.
 """
@@ -171,11 +171,11 @@ def per_cell(size: Size, folder: Path) -> list[dict[str, Any]]:
     from ray.tune.search.optuna import OptunaSearch
 
     from study.plan.dimensions import distributions
-    from study.plan.tasks import all_tasks, cells
+    from study.plan.tasks import all_tasks, searched_cells
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     spec = study_spec(size)
-    planned, count = cells(spec), len(all_tasks(spec))
+    planned, count = searched_cells(spec), len(all_tasks(spec))
     outcomes = []
     with _ray():
         for number, cell in enumerate(planned):
@@ -241,6 +241,7 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler
 def measure(way: str, size: Size) -> Figures:
     """Do one row, in this process."""
     import study.drive.runner  # noqa: F401 - what has to be imported is not what is measured
+    from study.plan.tasks import searched_cells
 
     stand_in.travel_light()
     before, began = _peak(), time.process_time()
@@ -260,7 +261,7 @@ def measure(way: str, size: Size) -> Figures:
         busy = inside.sum() / (size.slots * (end - begin))
         throughput = (inside / runs["seconds"]).sum() / (end - begin)
     return Figures(
-        way, len(runs), len(cells(study_spec(size))), size.slots, size.seconds, runs["device"].nunique(), wall,
+        way, len(runs), len(searched_cells(study_spec(size))), size.slots, size.seconds, runs["device"].nunique(), wall,
         busy,
         size.slots / throughput - size.seconds, throughput, cpu / len(runs), _peak(), before,
     )  # fmt: skip

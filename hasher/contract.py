@@ -182,6 +182,11 @@ class Method(ABC):
             if name not in (*STUDY_FIELDS, *self.given) and self.Config.applies(name, self.given)
         )
 
+    def settings(self, config: MethodConfig) -> dict[str, Any]:
+        """What of a configuration means something for the method, as values that JSON can hold."""
+        told = {*STUDY_FIELDS, *self.hyperparameters}
+        return {name: value for name, value in config.model_dump().items() if name in told}
+
     @property
     def is_trained(self) -> bool:
         """Whether it is trained in epochs, of which the best is to be chosen."""

@@ -45,8 +45,7 @@ class SavedHasher:
     @property
     def settings(self) -> dict[str, Any]:
         """The method and its configuration, as values that JSON can hold."""
-        own = self.config.model_dump(exclude=set(self.method.given))
-        return {"method": self.method.name, **own}
+        return {"method": self.method.name, **self.method.settings(self.config)}
 
     @cached_property
     def fingerprint(self) -> str:

@@ -59,7 +59,7 @@ def run(given: argparse.Namespace) -> int:
     if problem is not None:
         raise UserError(f"--bits {config.bits}: {problem}")
     training = method.start(config, features, given.seed, resolve_device(given.device))
-    own = config.model_dump(exclude=set(method.given))
+    own = method.settings(config)
     row: dict[str, Any] = {
         "dataset": dataset.name,
         "method": method.name,

@@ -39,7 +39,7 @@ def _load(entry: EntryPoint) -> Method:
     except Exception as error:  # whatever an installed package raises as it is imported
         raise UserError(f"{_described(entry)}: cannot be loaded ({type(error).__name__}: {error})") from error
     if not isinstance(method, Method):
-        raise UserError(f"{_described(entry)}: not a subclass of hasher.methods.Method")
+        raise UserError(f"{_described(entry)}: not a subclass of hasher.contract.Method")
     return method
 
 

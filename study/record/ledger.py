@@ -161,7 +161,7 @@ class Ledger:
         """Close the run. `outcome` must hold what JSON can, the study's objective among it."""
         run = self._open.pop(task)
         job, trial = run.job, run.trial
-        config = job.config.model_dump(exclude=set(find_method(task.cell.method).given)) if job.config else {}
+        config = find_method(task.cell.method).settings(job.config) if job.config else {}
         outcome = {**config, **outcome, "state": state, "seed": job.seed}
         with batched(self._storage):
             trial.set_user_attr("curve", curve)

@@ -19,7 +19,7 @@ from study.work.trainable import HasherTrainable
 TINY: dict[str, Any] = {
     "name": "tiny",
     "datasets": ["blobs"],
-    "filters": ["none", "gcn", "chebyshev"],
+    "methods": ["none", "gcn", "chebyshev"],
     "bits": [8],
     "trials": 4,
     "replicates": 2,
@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
     "pruner": {"name": "median", "startup_trials": 1, "warmup_epochs": 1},
     "fixed": {"batch_size": 64, "ae_width": 16},
     "space": {
-        "filter_order": {"type": "int", "low": 1, "high": 3, "filters": ["chebyshev"]},
+        "filter_order": {"type": "int", "low": 1, "high": 3, "methods": ["chebyshev"]},
         "learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True},
         "knn_size": {"type": "int", "low": 3, "high": 9},
     },

@@ -55,7 +55,9 @@ def data(tiny: StudySpec) -> StudyData:
 
 def job(spec: StudySpec, time_limit: float | None) -> Job:
     config = spec.configure("gcn", 8, {"learning_rate": 0.01, "knn_size": 5})
-    return Job(Task("search", Cell("blobs", "gcn", 8), 0), 3, config, spec.report_every, spec.k, time_limit)
+    return Job(
+        Task("search", Cell("blobs", "gcn", 8), 0), 3, config, spec.report_every, spec.objective, spec.k, time_limit
+    )
 
 
 def steps(tiny: StudySpec, data: StudyData, time_limit: float | None) -> list[Step]:
@@ -94,7 +96,7 @@ def test_only_search_trials_are_limited(tiny: StudySpec, run_directory: StudyFol
     searched = ledger.begin(Task("search", cells(spec)[0], 0))
     ledger.finish(searched.task, "complete", {"map": 0.5, "chosen_epoch": 1}, {})
     assert searched.time_limit == 60
-    assert ledger.begin(Task("replicate", cells(spec)[0], 0)).time_limit is None
+    assert ledger.begin(Task("test", cells(spec)[0], 0)).time_limit is None
 
 
 def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_directory: StudyFolder) -> None:

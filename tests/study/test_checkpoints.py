@@ -49,7 +49,7 @@ def test_checkpoints_force_no_snapshots_of_the_experiment(
 
     monkeypatch.setattr(TuneController, "save_to_dir", note_snapshot)
     monkeypatch.setattr(LastCheckpoints, "on_checkpoint", note_checkpoint)
-    spec = tiny.model_copy(update={"checkpoint_every": 1, "filters": ["gcn"], "trials": 2})
+    spec = tiny.model_copy(update={"checkpoint_every": 1, "methods": ["gcn"], "trials": 2})
     result = run_tiny(spec, tmp_path)
     assert result.counts.done == len(all_tasks(spec)) and len(saved) > 2
     assert len(snapshots) <= 2  # when Tune begins and when it ends
@@ -59,5 +59,5 @@ def test_a_run_that_ends_leaves_no_checkpoint(tiny: StudySpec, tmp_path: Path, m
     """Nobody would read it, and Tune writes one unless told not to."""
     saves = []
     monkeypatch.setattr(TuneController, "_schedule_trial_save", lambda *arguments, **keywords: saves.append(arguments))
-    result = run_tiny(tiny.model_copy(update={"filters": ["gcn"], "trials": 1, "replicates": 1}), tmp_path)
+    result = run_tiny(tiny.model_copy(update={"methods": ["gcn"], "trials": 1, "replicates": 1}), tmp_path)
     assert result.counts.left == 0 and not saves

@@ -37,7 +37,7 @@ def source(name: str, *known: tuple[Task, float]) -> Source:
 
 def test_each_task_is_told_from_the_first_source_that_knows_its_kind_and_filter(tiny: StudySpec) -> None:
     gcn, none, itq = (Cell("blobs", name, 8) for name in ("gcn", "none", "itq"))
-    tasks = [Task("search", gcn, 0), Task("search", gcn, 3), Task("search", none, 0), Task("baseline", itq, 0)]
+    tasks = [Task("search", gcn, 0), Task("search", gcn, 3), Task("search", none, 0), Task("test", itq, 0)]
     drawn = []
 
     def sources() -> Iterator[Source]:
@@ -67,7 +67,7 @@ def test_records_of_a_study_like_it_are_scaled_to_the_epochs(
     assert only.name == str(finished.run.path)
     means = pd.read_csv(finished.run.records).groupby(["kind", "method"]).seconds.mean()
     for (kind, name), seconds in means.items():
-        times = 1 if kind == "baseline" else 12 / 4
+        times = 12 / 4 if name in tiny.methods else 1
         assert only.times.of_its_own(Task(kind, Cell("blobs", name, 8), 0)) == pytest.approx(seconds * times)
 
 
@@ -91,7 +91,7 @@ def test_the_time_it_takes_is_bounded_by_slots_and_by_the_longest_cell(tiny: Stu
     assert wall_seconds(tiny, estimates, 1) == pytest.approx(sum(one.seconds for one in estimates.values()))
     longest = max(
         sum(one.seconds for task, one in estimates.items() if task.cell == cell and task.kind == "search")
-        + max(one.seconds for task, one in estimates.items() if task.cell == cell and task.kind == "replicate")
+        + max(one.seconds for task, one in estimates.items() if task.cell == cell and task.kind == "test")
         for cell in cells(tiny)
     )
     assert wall_seconds(tiny, estimates, 1000) == pytest.approx(longest)
@@ -139,7 +139,7 @@ def test_a_dry_run_tells_from_steps_then_from_records_and_says_so(
     spec, runs = str(finished.run.spec), str(finished.run.path.parent)
     assert command.main([spec, "--dry-run", "--runs-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
-    assert "Estimate from timed steps" in printed and "device-hours" in printed and "baselines" in printed
+    assert "Estimate from timed steps" in printed and "device-hours" in printed and "itq" in printed
     assert command.main([spec, "--dry-run", "--runs-dir", runs, "--name", "next", "--max-concurrent", "1"]) == 0
     printed = capsys.readouterr().out
     assert f"Estimate from {finished.run.path}" in printed and "timed" not in printed

@@ -169,7 +169,7 @@ def test_a_base_is_found_beside_the_file_before_those_that_are_shipped(tmp_path:
 def test_a_file_anywhere_may_extend_a_shipped_one_by_its_name(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, "mine.yaml", extends="embeddings.yaml", datasets=["a.npz"], fixed={"alpha": 1.0}))
     base = read_spec(SHIPPED / "embeddings.yaml", {"datasets": ["a.npz"]})
-    assert (spec.name, spec.filters, spec.fixed) == ("mine", base.filters, {**base.fixed, "alpha": 1.0})
+    assert (spec.name, spec.methods, spec.fixed) == ("mine", base.methods, {**base.fixed, "alpha": 1.0})
     assert spec.space == {key: value for key, value in base.space.items() if key != "alpha"}
     assert [set(first) for first in spec.first_trials] == [set(first) - {"alpha"} for first in base.first_trials]
 
@@ -201,7 +201,7 @@ def test_a_chain_is_merged_from_its_end_and_every_key_has_its_own_file(tmp_path:
     assert {key for key, origin in origins.keys.items() if origin == "file"} == {"datasets", "bits", "space.alpha"}
     assert origins.bases == {
         str(tmp_path / "far/root.yaml"): [
-            "filters", "trials", "replicates", "epochs", "sampler", "pruner", "report_every", "fixed.batch_size",
+            "methods", "trials", "replicates", "epochs", "sampler", "pruner", "report_every", "fixed.batch_size",
             "fixed.ae_width", "space.filter_order", "space.learning_rate",
         ],
         str(tmp_path / "far/middle.yaml"): ["k"],
@@ -223,7 +223,7 @@ def test_origins_in_words_name_the_bases_behind_the_file(tmp_path: Path) -> None
     assert words["search_spaces/fashion_mnist.yaml"] == (
         "trials, pruner, report_every, first_trials, fixed (ae_width), space (filter_order)"
     )
-    assert words["search_spaces/embeddings.yaml"].startswith("filters, replicates, sampler, fixed (batch_size, ")
+    assert words["search_spaces/embeddings.yaml"].startswith("methods, replicates, sampler, fixed (batch_size, ")
     assert words["the command line"] == "datasets [a.npz], epochs 3"
 
 

@@ -27,8 +27,12 @@ OLD = (
     "{path}: a study of hagcn-study 0.1 (before the ranking loss), which only that version reads: choose another "
     "--name, or check out version 0.1.0 (commit 2518bd1 or earlier)"
 )
+OF_0_2 = (
+    "{path}: a study of hagcn-study 0.2 (when a baseline was no method), which only that version reads: choose another "
+    "--name, or check out version 0.2.0 (commit 7d770be or earlier)"
+)
 LATER = (
-    "{path}: a study of a later version of hagcn-study (format 9, this one reads 2): choose another --name, or check "
+    "{path}: a study of a later version of hagcn-study (format 9, this one reads 3): choose another --name, or check "
     "out the version that made it"
 )
 
@@ -52,10 +56,10 @@ def contents(run: StudyFolder) -> dict[str, bytes]:
 
 
 def test_a_frozen_study_says_its_format_first(frozen: StudyFolder) -> None:
-    assert frozen.spec.read_text().splitlines()[0] == f"format: {FORMAT}" == "format: 2"
+    assert frozen.spec.read_text().splitlines()[0] == f"format: {FORMAT}" == "format: 3"
 
 
-@pytest.mark.parametrize(("found", "says"), [(None, OLD), (1, OLD), (9, LATER)])
+@pytest.mark.parametrize(("found", "says"), [(None, OLD), (1, OLD), (2, OF_0_2), (9, LATER)])
 def test_another_format_is_one_line(frozen: StudyFolder, tiny: StudySpec, found: object, says: str) -> None:
     reformat(frozen, found)
     for look in (frozen.read_spec, lambda: frozen.check(tiny, None), lambda: frozen.freeze(tiny, None)):
@@ -103,7 +107,7 @@ def test_a_search_space_of_version_0_1_is_still_one(frozen: StudyFolder, tmp_pat
     assert read_spec(elsewhere).format == FORMAT
 
 
-@pytest.mark.parametrize("found", [1, 3])
+@pytest.mark.parametrize("found", [1, 2, 4])
 def test_a_search_space_may_name_this_format_only(tmp_path: Path, found: int) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(yaml.safe_dump({**TINY, "format": found}))
@@ -137,7 +141,8 @@ def test_old_runs_tell_no_cost(finished: StudyResult, tiny: StudySpec, tmp_path:
 
 def digest_of_0_1(spec: StudySpec) -> str:
     """What version 0.1 wrote beside the trials of a study."""
-    values = spec.model_dump(mode="json", exclude={"description", "format"})
+    values = spec.model_dump(mode="json", exclude={"description", "format", "baselines", "objective"})
+    values["filters"] = values.pop("methods")
     if values["trial_time_limit"] is None:
         del values["trial_time_limit"]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -156,5 +161,5 @@ def test_old_trials_of_the_same_name_in_a_storage_are_another_study(
 
 
 def test_the_digest_of_0_1_is_the_one_it_wrote() -> None:
-    spec = StudySpec(name="old", datasets=["digits"], filters=["gcn"], bits=[8], trials=1, epochs=2)  # type: ignore[list-item]
+    spec = StudySpec(name="old", datasets=["digits"], methods=["gcn"], bits=[8], trials=1, epochs=2)  # type: ignore[list-item]
     assert digest_of_0_1(spec) == "b187dfeaad14eb8a"

@@ -72,7 +72,7 @@ def test_a_study_submitted_as_a_job_runs_to_its_table(cluster: str, python: str,
     for name in ("run_study.py", "hasher", "study", "analysis"):
         (code / name).symlink_to(ROOT / name)
     (code / "space.yaml").write_text(
-        yaml.safe_dump({**TINY, "datasets": [str(blobs)], "filters": ["gcn"], "trials": 2})
+        yaml.safe_dump({**TINY, "datasets": [str(blobs)], "methods": ["gcn"], "trials": 2})
     )
     command = [
         sys.executable, *RAY, "job", "submit", "--address", cluster, "--working-dir", str(code), "--",
@@ -89,7 +89,7 @@ def test_a_study_submitted_as_a_job_runs_to_its_table(cluster: str, python: str,
     assert job.returncode == 0, job.stdout[-3000:] + job.stderr[-2000:]
     assert "blobs" in job.stdout and "Figures and a report" in job.stdout
     records = pd.read_csv(tmp_path / "runs" / "tiny" / "records.csv")
-    assert set(records.kind) == {"search", "replicate", "baseline"} and (records.state != "failed").all()
+    assert set(records.kind) == {"search", "test"} and (records.state != "failed").all()
     assert np.isfinite(records[records.scored_on == "test"]["map"]).all()
     assert (tmp_path / "runs" / "tiny" / "tables" / "blobs.md").exists()
     assert (tmp_path / "token").read_text() not in job.stdout + job.stderr + (tmp_path / "head.log").read_text()

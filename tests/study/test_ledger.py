@@ -118,7 +118,7 @@ def test_a_replicate_takes_the_winners_configuration_and_epochs(tiny: StudySpec,
     for index in range(4):
         jobs.append(ledger.begin(Task("search", cell, index)))
         ledger.finish(jobs[-1].task, "complete", {"map": [0.1, 0.9, 0.3, 0.2][index], "chosen_epoch": index + 1}, {})
-    replicate = ledger.begin(Task("replicate", cell, 1))
+    replicate = ledger.begin(Task("test", cell, 1))
     assert jobs[1].config is not None
     assert replicate.config == jobs[1].config.model_copy(update={"stop_after": 2})
     assert replicate.seed not in [job.seed for job in jobs]
@@ -161,7 +161,7 @@ def test_a_grid_visits_every_point_as_often_as_asked(tiny: StudySpec, journal: s
         "filter_order": {"type": "int", "low": 1, "high": 3},
         "alpha": {"type": "categorical", "choices": [1.0, 2.0]},
     }
-    grid = {"trials": None, "sampler": {"name": "grid", "repeats": 2}, "filters": ["chebyshev"], "space": space}
+    grid = {"trials": None, "sampler": {"name": "grid", "repeats": 2}, "methods": ["chebyshev"], "space": space}
     values = tiny.model_dump() | grid
     spec = StudySpec.model_validate(values)
     ledger = Ledger(spec, open_storage(journal))

@@ -10,12 +10,14 @@ import yaml
 
 import run_study
 from hasher.errors import UserError
-from hasher.methods.hagcn.config import DEFAULT_ORDERS, HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.registry import find_method
 from study.command import parse_command
 from study.plan.origins import KEYS, Origins, default_hyperparameters
 from study.plan.space_file import SHIPPED, PlannedStudy, read_study
-from study.plan.spec import TUNABLE, StudySpec
+from study.plan.spec import StudySpec
 from study.record.study_folder import StudyFolder
+from tests.hasher.hashing import ORDERS
 from tests.study.conftest import TINY
 
 
@@ -32,9 +34,10 @@ def study(tmp_path: Path) -> PlannedStudy:
 
 def test_every_key_has_the_origin_it_has(study: PlannedStudy) -> None:
     assert study.origins.keys == {
-        "name": "file", "description": "default", "datasets": "command line", "filters": "file",
+        "name": "file", "description": "default", "datasets": "command line", "methods": "file",
         "bits": "command line", "trials": "file", "replicates": "file", "epochs": "file", "seed": "default",
-        "split_seed": "default", "k": "default", "sampler": "file", "pruner": "file", "parallel_trials": "default",
+        "split_seed": "default", "k": "default", "baselines": "default",
+        "objective": "default", "sampler": "file", "pruner": "file", "parallel_trials": "default",
         "report_every": "file", "checkpoint_every": "default", "trial_time_limit": "default",
         "fixed.batch_size": "file", "fixed.ae_width": "file", "space.filter_order": "file",
         "space.learning_rate": "file", "space.knn_size": "file", "first_trials": "default",
@@ -58,9 +61,9 @@ def test_a_description_is_of_the_file_only_where_its_words_stand(tmp_path: Path)
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_hyperparameter_of_each_filter_is_fixed_sampled_or_a_default(path: Path) -> None:
     study = read_study(path, {"datasets": ["mine.npz"]})
-    for name in study.spec.filters:
-        own = HasherConfig(filter=name)
-        for key in TUNABLE:
+    for name in study.spec.methods:
+        own = HAGCNConfig(filter=name)
+        for key in find_method(name).hyperparameters:
             named = key in study.spec.fixed_for(name) or key in study.spec.space_for(name)
             value = study.origins.hyperparameters.get(key)
             value = value.get(name) if isinstance(value, dict) else value
@@ -68,16 +71,16 @@ def test_each_hyperparameter_of_each_filter_is_fixed_sampled_or_a_default(path: 
 
 
 def test_defaults_are_told_by_filter_only_where_they_differ(tiny: StudySpec) -> None:
-    found = default_hyperparameters(tiny.model_copy(update={"space": {}, "filters": ["gcn", "lanczos", "spline"]}))
-    assert found["filter_order"] == {name: DEFAULT_ORDERS[name] for name in ("lanczos", "spline")}
-    assert found["temperature"] == HasherConfig.model_fields["temperature"].default
-    assert found["averaging"] == HasherConfig.model_fields["averaging"].default and "ae_width" not in found
+    found = default_hyperparameters(tiny.model_copy(update={"space": {}, "methods": ["gcn", "lanczos", "spline"]}))
+    assert found["filter_order"] == {name: ORDERS[name] for name in ("lanczos", "spline")}
+    assert found["temperature"] == HAGCNConfig.model_fields["temperature"].default
+    assert found["averaging"] == HAGCNConfig.model_fields["averaging"].default and "ae_width" not in found
 
 
 def test_what_is_fixed_for_one_filter_is_a_default_for_the_others(tmp_path: Path) -> None:
-    study, alpha = read_study(written(tmp_path, fixed={"alpha": {"gcn": 2.5}})), HasherConfig().alpha
+    study, alpha = read_study(written(tmp_path, fixed={"alpha": {"gcn": 2.5}})), HAGCNConfig().alpha
     assert study.origins.hyperparameters["alpha"] == {"none": alpha, "chebyshev": alpha}
-    words = dict(study.origins.in_words(study.spec))["defaults of hasher/methods/hagcn/config.py"]
+    words = dict(study.origins.in_words(study.spec))["defaults of the methods"]
     assert f"alpha {alpha} for none and {alpha} for chebyshev" in words
 
 
@@ -86,15 +89,16 @@ def test_in_words_each_source_names_its_keys_and_defaults_their_values(study: Pl
     file, typed, defaults, model = words.values()
     assert next(iter(words)) == study.origins.file and study.origins.file.endswith("tiny.yaml")
     assert file == (
-        "name, filters, trials, replicates, epochs, sampler, pruner, report_every, fixed (batch_size, ae_width), "
+        "name, methods, trials, replicates, epochs, sampler, pruner, report_every, fixed (batch_size, ae_width), "
         "space (filter_order, learning_rate, knn_size)"
     )
     assert typed == "datasets [a.npz, b.npz], bits [8]"
     assert defaults == (
-        "description 'a.npz, b.npz: none, gcn, chebyshev, 8 bits', seed 0, split_seed 0, k 200, parallel_trials 1, "
+        "description 'a.npz, b.npz: none, gcn, chebyshev, 8 bits', baselines [lsh, pca_sign, itq], seed 0, "
+        "split_seed 0, objective map, k 200, parallel_trials 1, "
         "checkpoint_every 0, trial_time_limit none, first_trials none"
     )
-    temperature = HasherConfig.model_fields["temperature"].default
+    temperature = HAGCNConfig.model_fields["temperature"].default
     assert f"temperature {temperature}" in model.split(", ") and "learning_rate" not in model
 
 
@@ -175,9 +179,9 @@ def test_a_dry_run_shows_those_of_the_command_or_those_that_were_kept(
     path = written(tmp_path)
     command = [str(path), "--dataset", "nowhere.npz", "--trials", "3", "--runs-dir", str(tmp_path / "runs")]
     new = shown(capsys, *command)
-    assert "Where its keys are from" in new and f"{path} name, filters" in new
+    assert "Where its keys are from" in new and f"{path} name, methods" in new
     assert "the command line datasets [nowhere.npz], trials 3" in new  # a list in brackets, not rich's markup
-    assert f"temperature {HasherConfig.model_fields['temperature'].default}" in new
+    assert f"temperature {HAGCNConfig.model_fields['temperature'].default}" in new
     assert not (tmp_path / "runs").exists()
     directory, spec = StudyFolder(tmp_path / "runs" / "tiny"), parse_command(command).spec
     directory.path.mkdir(parents=True)

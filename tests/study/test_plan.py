@@ -21,7 +21,7 @@ def simulate(spec: StudySpec, finished: dict[Task, Finished], slots: int, states
             if task.kind == "search":
                 ahead = [other for other in running if other.kind == "search" and other.cell == task.cell]
                 assert len(ahead) < spec.parallel_trials
-            if task.kind == "replicate":
+            if task.kind == "test" and spec.trials_of(task.cell.method):
                 assert winner(spec, finished, task.cell) is not None
                 assert sum(t.kind == "search" and t.cell == task.cell for t in finished) == spec.trials_of(
                     task.cell.method
@@ -56,10 +56,10 @@ def test_an_interrupted_plan_goes_on_with_what_is_left(tiny: StudySpec, seed: in
 def test_a_cell_without_a_complete_trial_has_no_replicates(tiny: StudySpec) -> None:
     finished: dict[Task, Finished] = {}
     started = simulate(tiny, finished, 2, ["pruned", "diverged", "failed"], 0)
-    assert not [task for task in started if task.kind == "replicate"]
+    assert not [task for task in started if task.kind == "test" and task.cell.method in tiny.methods]
     now = count_runs(tiny, finished)
     assert now.impossible == 3 * tiny.replicates and now.left == 0
-    assert "6 without a winner to replicate" in now.in_words()
+    assert "6 without a winner to test" in now.in_words()
 
 
 def test_cells_advance_side_by_side(tiny: StudySpec) -> None:
@@ -104,9 +104,9 @@ def test_the_time_left_comes_from_runs_of_the_same_kind(tiny: StudySpec) -> None
     finished = {Task("search", cell, 0): Finished("complete", 0.5, 1, seconds=3.0)}
     left = len(all_tasks(tiny)) - 1
     assert count_runs(tiny, finished).seconds_left == pytest.approx(3.0 * left)
-    finished[Task("baseline", Cell("blobs", "itq", 8), 0)] = Finished("complete", 0.5, seconds=1.0)
-    searches, replicates, baselines = 11, 6, 6
-    assert count_runs(tiny, finished).seconds_left == pytest.approx(3.0 * searches + 2.0 * replicates + 1.0 * baselines)
+    finished[Task("test", Cell("blobs", "itq", 8), 0)] = Finished("complete", 0.5, seconds=1.0)
+    searches, tests = 11, 12
+    assert count_runs(tiny, finished).seconds_left == pytest.approx(3.0 * searches + 1.0 * tests)
 
 
 def test_of_equals_the_slowest_starts_first_and_the_last_replicates_are_short(tiny: StudySpec) -> None:
@@ -119,5 +119,5 @@ def test_of_equals_the_slowest_starts_first_and_the_last_replicates_are_short(ti
         plan.ended(task)
     second = [task.cell.method for task in started if task.kind == "search" and task.index == 1]
     assert second == ["gcn", "chebyshev", "none"]
-    replicates = [task.cell.method for task in started if task.kind == "replicate"]
+    replicates = [task.cell.method for task in started if task.kind == "test" and task.cell.method in seconds]
     assert replicates == ["gcn"] * 2 + ["chebyshev"] * 2 + ["none"] * 2

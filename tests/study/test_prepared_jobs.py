@@ -38,7 +38,7 @@ def run_in_two_slots(recorder: Recorder, ahead: bool, most: int = 1000) -> dict[
             recorder.prepare()  # there is never more than one
         run_id = running.pop(0)
         config = list(jobs.values())[int(run_id)].config
-        outcome: dict[str, Any] = {"map": config.knn_size / 10 if config else 0.5, "chosen_epoch": 1}
+        outcome: dict[str, Any] = {"map": getattr(config, "learning_rate", 0.5), "chosen_epoch": 1}
         step = Step("complete", outcome, [{"epoch": 1, "map": outcome["map"]}])
         recorder.should_stop(run_id, step)
         recorder.collect(run_id, step)

@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 import run_study as command
 from hasher.errors import UserError
 from hasher.model_file import load_hasher
+from hasher.references import REFERENCES
 from study.drive.runner import StudyResult
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, all_tasks
@@ -54,25 +55,30 @@ def test_every_planned_run_has_one_row(finished: StudyResult, tiny: StudySpec) -
     assert not finished.run.ray.exists()
 
 
-def test_rows_hold_what_a_reader_needs(finished: StudyResult) -> None:
+def test_rows_hold_what_a_reader_needs(finished: StudyResult, tiny: StudySpec) -> None:
     records = pd.read_csv(finished.run.records)
     tests = records[records.scored_on == "test"]
-    assert set(tests.kind) == {"replicate", "baseline"}
+    assert set(tests.kind) == {"test"}
     assert tests[~tests["method"].isin(["float_cosine", "float_diffusion"])].map_released.notna().all()
     assert records[records.kind == "search"].map_released.isna().all()
     for column in ("seed", "seconds", "device_seconds", "started", "host", "versions", "commit", "data_fingerprint"):
         assert records[column].notna().all(), column
-    hashers = records[records.kind != "baseline"]
-    for column in ("ae_width", "knn_size", "learning_rate", "batch_size", "alpha", "lambda_rec", "epochs"):
+    hashers = records[records.method.isin(tiny.methods)]
+    for column in ("ae_width", "learning_rate", "batch_size", "alpha", "lambda_rec", "epochs"):
         assert hashers[column].notna().all(), column
+    assert (hashers.knn_size.isna() == (hashers.method == "none")).all()  # which looks at no graph
+    families = records.groupby("method").family.unique().map(list).to_dict()
+    assert families["gcn"] == ["HAGCN"] and families["itq"] == ["Linear hashes"]
+    floats = records[records.family == "Float vectors"]
+    assert len(floats) == 2 and (floats.bits == 0).all() and set(floats.method) == set(REFERENCES)
     assert records["map"].between(0, 1).all()
 
 
-def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
+def test_curves_hold_every_epoch_of_every_run(finished: StudyResult, tiny: StudySpec) -> None:
     records, curves = pd.read_csv(finished.run.records), pd.read_csv(finished.run.curves)
     keys = ["method", "kind", "index"]
     lengths = curves.groupby(keys).epoch.agg(["count", "max"])
-    for row in records[records.kind != "baseline"].itertuples():
+    for row in records[records.method.isin(tiny.methods)].itertuples():
         assert tuple(lengths.loc[(row.method, row.kind, row.index)]) == (row.epochs, row.epochs)
     search = curves[curves.kind == "search"]
     best = search.groupby(keys)["map"].max()
@@ -82,14 +88,15 @@ def test_curves_hold_every_epoch_of_every_run(finished: StudyResult) -> None:
 
 def test_each_cell_leaves_the_first_seeds_model_and_every_evaluation(finished: StudyResult, tiny: StudySpec) -> None:
     records = pd.read_csv(finished.run.records)
-    for name in tiny.filters:
+    for name in tiny.all_methods:
         saved = load_hasher(finished.run.model(Cell("blobs", name, 8)))
-        row = records.query("method == @name and kind == 'replicate' and `index` == 0").iloc[0]
+        assert saved.settings["method"] == name
+        row = records.query("method == @name and kind == 'test' and `index` == 0").iloc[0]
         assert saved.about["seed"] == row.seed and saved.about["map"] == row["map"]
-    for row in records[records.kind == "replicate"].itertuples():
-        path = finished.run.evaluation(Task("replicate", Cell("blobs", row.method, 8), row.index))
+    for row in records[records.kind == "test"].itertuples():
+        path = finished.run.evaluation(Task("test", Cell("blobs", row.method, row.bits), row.index))
         with np.load(path, allow_pickle=False) as arrays:
-            assert arrays["average_precision"].mean() == pytest.approx(row.map, abs=1e-12)
+            assert arrays["map_by_query"].mean() == pytest.approx(row.map, abs=1e-12)
 
 
 def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> None:
@@ -98,7 +105,7 @@ def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> Non
         search = rows[(rows.kind == "search") & (rows.state == "complete")]
         if len(search):
             best = search.loc[search["map"].idxmax()]
-            for row in rows[rows.kind == "replicate"].itertuples():
+            for row in rows[rows.kind == "test"].itertuples():
                 assert (row.learning_rate, row.knn_size, row.epochs) == (
                     best.learning_rate, best.knn_size, best.chosen_epoch,
                 ), name  # fmt: skip
@@ -220,7 +227,7 @@ def test_two_drivers_do_not_share_a_study(finished: StudyResult, tiny: StudySpec
     ("arguments", "says"),
     [
         (["nowhere.yaml"], "no such search space"),
-        (["--filters", "wavelet"], "invalid choice"),
+        (["--filters", "wavelet"], "no method is called 'wavelet'"),
         (["--time-budget", "soon"], "is not a time"),
         (["--dataset", "nowhere"], "nowhere"),
         (["--bits", "0"], "bits"),

@@ -10,14 +10,14 @@ import yaml
 
 import run_study
 from hasher.errors import UserError
-from hasher.methods.hagcn.config import FILTER_NAMES
+from hasher.filters import FILTERS
 from study.command import parse_command
 from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_spec, read_study
 from study.plan.spec import StudySpec
 from tests.study.conftest import TINY
 
 WITHOUT_DATA = {key: value for key, value in TINY.items() if key not in ("name", "datasets")}
-RANGES = ("filters", "bits", "trials", "epochs", "sampler", "pruner", "space", "first_trials")
+RANGES = ("methods", "bits", "trials", "epochs", "sampler", "pruner", "space", "first_trials")
 
 
 def space(folder: Path, **changes: Any) -> Path:
@@ -64,7 +64,7 @@ def test_a_space_for_any_data_without_data_is_one_line(tmp_path: Path, capsys: p
     assert capsys.readouterr().err == said and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("key", ["filters", "bits", "epochs"])
+@pytest.mark.parametrize("key", ["methods", "bits", "epochs"])
 def test_a_key_that_must_be_there_is_named_in_one_short_line(tmp_path: Path, key: str) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(yaml.safe_dump({name: value for name, value in TINY.items() if name != key}))
@@ -112,7 +112,7 @@ def test_a_name_that_is_given_stands(tmp_path: Path) -> None:
 
 
 def test_the_description_says_what_is_run(tmp_path: Path) -> None:
-    data = {"datasets": ["mine.npz"], "filters": list(FILTER_NAMES), "bits": [64, 8, 16]}
+    data = {"datasets": ["mine.npz"], "methods": list(FILTERS), "bits": [64, 8, 16]}
     assert read_spec(space(tmp_path), data).description == "mine.npz: all filters, 8 to 64 bits"
     assert read_spec(space(tmp_path, description="Wide nets"), data).description == "mine.npz: Wide nets"
 

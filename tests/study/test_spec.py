@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from hasher.data import load_dataset
 from hasher.errors import UserError
-from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.registry import find_method
 from study.plan.dimensions import Dimension
 from study.plan.extending import EXTENDS
 from study.plan.space_file import read_spec
-from study.plan.spec import TUNABLE, StudySpec, differences
-from study.plan.tasks import all_tasks, cells
+from study.plan.spec import StudySpec, differences
+from study.plan.tasks import all_tasks, cells, searched_cells
 from tests.study.conftest import TINY
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
@@ -36,7 +37,7 @@ def write(path: Path, **changes: Any) -> Path:
 def test_shipped_spaces_are_valid_and_every_extreme_makes_a_configuration(path: Path) -> None:
     spec = read_spec(path, {"datasets": ["mine.npz"]} if path.stem in FOR_ANY_DATA else None)
     assert spec.name == path.stem or path.stem in FOR_ANY_DATA
-    for name in spec.filters:
+    for name in spec.methods:
         for key, dimension in spec.space_for(name).items():
             for value in dimension.extremes:
                 others = {k: d.extremes[0] for k, d in spec.space_for(name).items()}
@@ -60,8 +61,8 @@ def test_their_readme_lists_every_file_and_every_key() -> None:
     ("changes", "key", "says"),
     [
         ({"colour": 1}, "colour", "unknown key"),
-        ({"filters": ["gcn", "wavelet"]}, "filters", "wavelet"),
-        ({"filters": ["gcn", "gcn"]}, "filters", "twice"),
+        ({"methods": ["gcn", "wavelet"]}, "methods", "wavelet"),
+        ({"methods": ["gcn", "gcn"]}, "methods", "twice"),
         ({"bits": [0]}, "bits", "greater than or equal to 1"),
         ({"bits": []}, "bits", "at least 1"),
         ({"trials": None}, "trials", "missing"),
@@ -77,7 +78,7 @@ def test_their_readme_lists_every_file_and_every_key() -> None:
         ({"space": {"alpha": {"type": "float", "low": 1}}}, "space.alpha", "both are needed"),
         ({"space": {"alpha": {"type": "decimal", "low": 1, "high": 2}}}, "space.alpha", "decimal"),
         ({"space": {"knn_size": {"type": "int", "low": 1.5, "high": 3}}}, "space.knn_size", "whole numbers"),
-        ({"space": {"knn_size": {"type": "int", "low": 1, "high": 3, "filters": ["x"]}}}, "space.knn_size", "x"),
+        ({"space": {"knn_size": {"type": "int", "low": 1, "high": 3, "methods": ["x"]}}}, "space.knn_size", "x"),
         ({"space": {"batch_size": {"type": "int", "low": 8, "high": 9}}}, "batch_size", "both fixed and sampled"),
         ({"space": {"ae_widht": {"type": "int", "low": 8, "high": 9}}}, "space.ae_widht", "ae_width"),
         (
@@ -85,7 +86,7 @@ def test_their_readme_lists_every_file_and_every_key() -> None:
             "space.filter_order", "greater than or equal to 1",
         ),
         (
-            {"filters": ["spline"], "space": {"filter_order": {"type": "int", "low": 2, "high": 3}}},
+            {"methods": ["spline"], "space": {"filter_order": {"type": "int", "low": 2, "high": 3}}},
             "space.filter_order", "at least 4",
         ),
         (
@@ -121,7 +122,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_order_is_sampled_only_where_the_filter_has_one(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, space={"filter_order": {"type": "int", "low": 1, "high": 3}}))
-    assert {name: list(spec.space_for(name)) for name in spec.filters} == {
+    assert {name: list(spec.space_for(name)) for name in spec.methods} == {
         "none": [], "gcn": [], "chebyshev": ["filter_order"],
     }  # fmt: skip
 
@@ -130,14 +131,15 @@ def test_fixed_values_may_differ_by_filter(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, fixed={"filter_order": {"chebyshev": 2}, "knn_size": 5}, space={}))
     assert spec.configure("chebyshev", 8, {}).filter_order == 2
     assert spec.configure("gcn", 8, {}).filter_order is None
-    assert spec.configure("none", 8, {}).knn_size == 5
+    assert spec.configure("gcn", 8, {}).knn_size == 5
+    assert "knn_size" not in spec.fixed_for("none")  # which looks at no graph
 
 
 def test_a_grid_counts_its_own_points_and_repeats(tmp_path: Path) -> None:
-    space = {"filter_order": {"type": "int", "low": 1, "high": 3, "filters": ["chebyshev"]},
+    space = {"filter_order": {"type": "int", "low": 1, "high": 3, "methods": ["chebyshev"]},
              "alpha": {"type": "categorical", "choices": [1.0, 2.0]}}  # fmt: skip
     spec = read_spec(write(tmp_path, trials=None, sampler={"name": "grid", "repeats": 2}, space=space, first_trials=[]))
-    assert [spec.trials_of(name) for name in spec.filters] == [4, 4, 12]
+    assert [spec.trials_of(name) for name in spec.methods] == [4, 4, 12]
     points = spec.grid_for("chebyshev")
     assert len({tuple(point.items()) for point in points}) == 6
 
@@ -182,9 +184,12 @@ def test_the_name_of_a_data_set_is_fit_for_files_and_the_one_it_is_loaded_with(t
 
 
 def test_cells_and_tasks_multiply_out(tiny: StudySpec) -> None:
-    assert [str(cell) for cell in cells(tiny)] == ["blobs/none/8", "blobs/gcn/8", "blobs/chebyshev/8"]
+    assert [str(cell) for cell in searched_cells(tiny)] == ["blobs/none/8", "blobs/gcn/8", "blobs/chebyshev/8"]
+    assert [cell.method for cell in cells(tiny)] == [*tiny.methods, "lsh", "pca_sign", "itq"]
     tasks = all_tasks(tiny)
-    assert len(tasks) == len(set(tasks)) == 3 * 4 + 3 * 2 + (1 + 1 + 2 + 1 + 2)
+    assert (
+        len(tasks) == len(set(tasks)) == 3 * 4 + 3 * 2 + (2 + 1 + 2) + 2
+    )  # ITQ and LSH are random, PCA-sign and references not
 
 
 def test_seeds_are_shared_by_cells_and_differ_by_kind_and_index(tiny: StudySpec) -> None:
@@ -211,7 +216,7 @@ def test_other_dimensions_are_optunas() -> None:
 
 
 def test_every_hyperparameter_can_be_fixed() -> None:
-    for key in TUNABLE:
-        default = 2 if key == "filter_order" else HasherConfig.model_fields[key].default
+    for key in find_method("chebyshev").hyperparameters:
+        default = 2 if key == "filter_order" else HAGCNConfig.model_fields[key].default
         spec = StudySpec.model_validate({**TINY, "fixed": {key: default}, "space": {}})
         assert getattr(spec.configure("chebyshev", 8, {}), key) == default

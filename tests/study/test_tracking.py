@@ -77,7 +77,7 @@ def trackers_of(*trackers: Tracker) -> Trackers:
 @pytest.fixture
 def job(tiny: StudySpec) -> Job:
     config = tiny.configure("gcn", 8, {"learning_rate": 0.01, "knn_size": 5})
-    return Job(Task("search", Cell("blobs", "gcn", 8), 3), 11, config, 2, 200)
+    return Job(Task("search", Cell("blobs", "gcn", 8), 3), 11, config, 2, "map", 200)
 
 
 def step(epoch: int, score: float, state: Any = "running") -> Step:

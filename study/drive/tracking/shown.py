@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from hasher.methods.registry import find_method
+from hasher.retrieval.metrics import SCORES
 from study.plan.tasks import Job, Task
 from study.work.runs import Step
-
-_SCORES = ("map", "map_at_k", "map_released", "precision_at_radius_2", "map_real_valued")
 
 
 def name_of(task: Task) -> str:
@@ -21,7 +21,7 @@ def parameters_of(job: Job) -> dict[str, Any]:
     task = job.task
     named = {"dataset": task.cell.dataset, "method": task.cell.method, "bits": task.cell.bits, "kind": task.kind,
              "index": task.index, "seed": job.seed}  # fmt: skip
-    sampled = job.config.model_dump() if job.config else {}
+    sampled = find_method(task.cell.method).settings(job.config) if job.config else {}
     return {key: value for key, value in {**sampled, **named}.items() if value is not None}
 
 
@@ -31,9 +31,10 @@ def position_of(step: Step) -> int:
 
 
 def values_of(step: Step) -> dict[str, float]:
-    """The numbers of one step: losses and validation `map` of its last epoch, and the scores of the run so far (`best_`
+    """The numbers of one step: losses and validation score of its last epoch, and the scores of the run so far (`best_`
     on validation queries, `test_` on test queries). What is not finite is left out."""
     epoch = dict(step.epochs[-1]) if step.epochs else {}
     prefix = "test" if step.outcome.get("scored_on") == "test" else "best"
-    scores = {f"{prefix}_{name}": step.outcome[name] for name in _SCORES if step.outcome.get(name) is not None}
+    names = [score.name for score in SCORES if step.outcome.get(score.name) is not None]
+    scores = {f"{prefix}_{name}": step.outcome[name] for name in names}
     return {key: float(value) for key, value in {**epoch, **scores}.items() if math.isfinite(value)}

@@ -1,0 +1,119 @@
+"""A method of an installed package: from its entry point through a study to a search, with no file of ours touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.study.conftest import TINY
+
+ROOT = Path(__file__).parents[2]
+
+MODULE = '''
+import numpy as np
+from pydantic import Field
+
+from hasher.contract import MethodConfig
+from hasher.methods.linear import LinearMethod
+
+
+class WhiteConfig(MethodConfig):
+    floor: float = Field(0.1, gt=0, description="share of the largest variance that is added to each")
+
+
+class White(LinearMethod):
+    """Signs of a random rotation of whitened principal components."""
+
+    name, label, family = "white", "Whitened", "Toys"
+    Config = WhiteConfig
+
+    def fit(self, items, config, seed):
+        found = items.components
+        scale = (found.variances + config.floor * found.variances[0]) ** -0.5
+        rotation, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(scale), len(scale))))
+        return found.mean, (found.directions * scale @ rotation[:, : config.bits]).astype(np.float32)
+'''
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """As where a package with the method is installed."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "white_hash.py").write_text(MODULE)
+    about = site / "white_hash-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: white-hash\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[hagcn.methods]\nwhite = white_hash:White\n")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+
+
+def run(environment: dict[str, str], *words: str | Path, expected: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, *map(str, words)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == expected, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def test_a_method_of_another_package_goes_all_the_way(environment: dict[str, str], blobs: Path, tmp_path: Path) -> None:
+    space = {"floor": {"type": "float", "low": 0.001, "high": 1.0, "log": True}}
+    study = {**TINY, "datasets": [str(blobs)], "methods": ["Whitened"], "fixed": {}, "space": space, "trials": 3}
+    path = tmp_path / "toys.yaml"
+    path.write_text(yaml.safe_dump({**study, "name": "toys", "replicates": 3}))
+    printed = run(environment, "run_study.py", path, "--runs-dir", tmp_path)
+    assert "Whitened" in printed and "PCA-sign" in printed
+    records = pd.read_csv(tmp_path / "toys" / "records.csv")
+    own = records[records.method == "white"]
+    assert list(own.kind.value_counts()[["search", "test"]]) == [3, 3] and (own.family == "Toys").all()
+    search, tests = own[own.kind == "search"], own[own.kind == "test"]
+    assert search.floor.nunique() == 3 and set(tests.floor) == {search.floor[search["map"].idxmax()]}
+    assert "Whitened" in (tmp_path / "toys" / "report.html").read_text()
+    assert "Whitened, 8 bits" in run(
+        environment, "-m", "analysis", "explain", tmp_path / "toys", "blobs", "whitened", "8"
+    )
+    model = tmp_path / "toys" / "models" / "blobs" / "white-8.safetensors"
+    told = run(environment, "-m", "hasher", "info", model)
+    assert re.search(r"^method +white$", told, re.M) and re.search(r"^floor +0\.", told, re.M)
+    codes = tmp_path / "codes.npz"
+    run(environment, "-m", "hasher", "encode", model, blobs, "--out", codes)
+    found = run(environment, "-m", "hasher", "search", model, codes, blobs, "--k", "3")
+    assert "map" in found.lower() or "result" in found.lower()
+    with np.load(codes, allow_pickle=False) as arrays:
+        assert arrays["codes"].shape == (240, 1)
+
+
+def test_where_it_is_not_installed_its_model_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+    words = ["-m", "hasher", "train", "gaussian:4:16:200", "--method", "white", "--bits", "8"]
+    where = ["--csv", tmp_path / "x.csv", "--model", tmp_path / "white.safetensors"]
+    run(environment, *words, *where)
+    bare = {key: value for key, value in environment.items() if key != "PYTHONPATH"}
+    said = run(bare, "-m", "hasher", "info", tmp_path / "white.safetensors", expected=2)
+    assert "of the method 'white', which is not installed here" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("white_hash:Nothing", "cannot be loaded"),
+        ("white_hash:WhiteConfig", "not a subclass of hasher.contract.Method"),
+        ("hasher.methods.itq:ITQ", "there is a method called 'itq' already"),
+    ],
+)
+def test_an_entry_point_of_no_use_is_one_line(
+    environment: dict[str, str], tmp_path: Path, target: str, says: str
+) -> None:
+    site = tmp_path / "other-1.0.dist-info"
+    site.mkdir()
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (site / "entry_points.txt").write_text(f"[hagcn.methods]\nother = {target}\n")
+    paths = {**environment, "PYTHONPATH": os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])}
+    said = run(paths, "run_study.py", "--dry-run", "--runs-dir", tmp_path, expected=2)
+    assert says in said and said.count("\n") == 1
