@@ -86,7 +86,7 @@ def extended(base: SearchSpace, own: SearchSpace) -> SearchSpace:
 
     A top-level key replaces the base's, but `SECTIONS` are merged entry by entry. Null takes away what the base has.
     What `own` fixes is not sampled as in the base and the other way round. First trials of the base are told nothing
-    of what is not sampled any more.
+    of what is not sampled any more, and those with a choice that `own` does not leave them are not made.
     """
     inherited = {key: value for key, value in base.values.items() if key not in NOT_INHERITED}
     taken_away = {key for key, value in own.values.items() if value is None and key in inherited}
@@ -99,8 +99,9 @@ def extended(base: SearchSpace, own: SearchSpace) -> SearchSpace:
             values[section] = {name: one.values[section][name] for name, one in said_by.items()}
             files |= {f"{section}.{name}": one.files[f"{section}.{name}"] for name, one in said_by.items()}
     if "first_trials" in values and "first_trials" not in own.values:
-        gone = base.section("space").keys() - values.get("space", {}).keys()
-        values["first_trials"] = _without(values["first_trials"], gone)
+        space = values.get("space", {})
+        gone = base.section("space").keys() - space.keys()
+        values["first_trials"] = _possible(_without(values["first_trials"], gone), space)
     return SearchSpace(values, files)
 
 
@@ -159,3 +160,19 @@ def _without(first_trials: Any, gone: set[str]) -> Any:
         return first_trials
     left = [{key: value for key, value in first.items() if key not in gone} for first in first_trials]
     return [now for now, first in zip(left, first_trials, strict=True) if now or not first]
+
+
+def _possible(first_trials: Any, space: Mapping[str, Any]) -> Any:
+    """First trials without those that name a choice which the space does not have; anything else is as it was."""
+    if not isinstance(first_trials, list) or not all(map(_is_mapping, first_trials)):
+        return first_trials
+    choices = {
+        name: entry["choices"]
+        for name, entry in space.items()
+        if _is_mapping(entry) and isinstance(entry.get("choices"), list)
+    }
+    return [
+        first
+        for first in first_trials
+        if all(value in choices[name] for name, value in first.items() if name in choices)
+    ]

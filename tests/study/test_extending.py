@@ -221,7 +221,7 @@ def test_origins_in_words_name_the_bases_behind_the_file(tmp_path: Path) -> None
     ]  # fmt: skip
     assert words[str(path)] == "bits, fixed (start)"
     assert words["search_spaces/fashion_mnist.yaml"] == (
-        "trials, pruner, report_every, first_trials, fixed (ae_width), space (filter_order)"
+        "trials, pruner, report_every, first_trials, fixed (ae_width), space (filter_order, batches)"
     )
     assert words["search_spaces/embeddings.yaml"].startswith("methods, replicates, sampler, fixed (batch_size, ")
     assert words["the command line"] == "datasets [a.npz], epochs 3"
