@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = run_study(command.spec, command.options, console, origins=command.origins)
         code = conclude(result, command.options.data_dir, console)
         if result.shared is not None:  # the tables and the report as well
-            result.shared.copy_at_the_end(result.run)
+            result.shared.copy_at_the_end(result.folder)
         return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> int:
     """Write and print the tables; draw the report of a finished study, of another say how to go on."""
-    study = load_study(result.run.path, data_dir)
+    study = load_study(result.folder.path, data_dir)
     write_tables(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
     console.print(result.counts.in_words(), highlight=False)
-    console.print(f"Records, tables and models are in {result.run.path}", highlight=False)
+    console.print(f"Records, tables and models are in {result.folder.path}", highlight=False)
     if result.counts.left:
         console.print(_left_in_words(result), highlight=False)
         return 1

@@ -44,7 +44,7 @@ def main(trials: int = 200) -> None:
     })  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         result = run_study(spec, RunOptions(runs_dir=Path(folder)), Console(quiet=True), IdleTrainable)
-        journal = result.run.journal.stat().st_size
+        journal = result.folder.journal.stat().st_size
     started = pd.to_datetime(result.records.started).sort_values()
     seconds = (started.iloc[-1] - started.iloc[1]).total_seconds() / (len(started) - 2)
     print(f"{len(started)} runs on {os.cpu_count()} cores: {seconds:.3f} s a run")

@@ -40,7 +40,7 @@ def method_entry(method: str) -> Entry:
 
 
 def main_table(results: DatasetResults) -> Table:
-    """Mean ± standard deviation of the test `map` over replicates; the best of each column and its ties are marked."""
+    """Mean ± standard deviation of the test score over replicates; the best of each column and its ties are marked."""
     columns = [METHOD, *(Column(str(bits), f"{bits} bits") for bits in results.bits)]
     rows = [
         [method_entry(method), *(_score(results, results.cell(method, bits), bits) for bits in results.bits)]

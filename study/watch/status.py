@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hasher.errors import UserError
+from hasher.retrieval.metrics import METRICS
 from study.options import RunOptions
 from study.plan.finished import Finished, winner
 from study.plan.spec import StudySpec
@@ -72,7 +73,7 @@ def _end(outcome: dict[str, Any]) -> list[datetime]:
 
 
 def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None:
-    """One row a cell (mAP is on validation queries), then the whole study, what runs now, and when a run last ended."""
+    """One row a searched cell (the score is on validation queries), then the whole study, what runs now, and when a run last ended."""
     run = StudyFolder(options.runs_dir / spec.name)
     status = read_status(spec, run, options.storage)
     console.print(_table(status, f"Study {spec.name} in {run.path}"))
@@ -82,7 +83,8 @@ def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None
 
 def _table(status: Status, title: str) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("data set", "method", "bits", "trials", "ended early", "open", "tested", "best mAP"):
+    metric = METRICS[status.spec.objective].title(status.spec.k)
+    for heading in ("data set", "method", "bits", "trials", "ended early", "open", "tested", f"best {metric}"):
         table.add_column(heading, justify="left" if heading in ("data set", "method", "ended early") else "right")
     for cell in searched_cells(status.spec):
         table.add_row(cell.dataset, cell.method, str(cell.bits), *_row(status, cell))

@@ -59,6 +59,9 @@ class SearchWork:
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.search
+        problem = _impossible(job, self._dataset, self._split)
+        if problem is not None:
+            raise ValueError(problem)
         self._training = _start(job, self._dataset, self._split)
         self._best: dict[str, Any] = {}
         self._seconds = 0.0
@@ -114,8 +117,7 @@ class TestWork:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.final
         self._split_config = data.splits.config
-        method = find_method(job.task.cell.method)
-        self._impossible = method.impossible(job.task.cell.bits, len(self._split.train), data.dataset.features.shape[1])
+        self._impossible = _impossible(job, self._dataset, self._split)
         self._training = None if self._impossible else _start(job, self._dataset, self._split)
 
     def step(self) -> Step:
@@ -187,6 +189,12 @@ def _start(job: Job, dataset: EmbeddingSet, split: Split) -> Training:
     assert job.config is not None  # only references have none
     method = find_method(job.task.cell.method)
     return method.start(job.config, dataset.features[split.train], job.seed, resolve_device("auto"))
+
+
+def _impossible(job: Job, dataset: EmbeddingSet, split: Split) -> str | None:
+    """Why the job's method has no such code of this data."""
+    cell = job.task.cell
+    return find_method(cell.method).impossible(cell.bits, len(split.train), dataset.features.shape[1])
 
 
 def _epochs_left(training: Training, job: Job) -> int:

@@ -200,7 +200,7 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
     second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=TrackingOptions(tensorboard=True))
     assert second.spent is None and second.counts.left == 0
     before, after, whole = (pd.read_csv(path) for path in (
-        io.StringIO(first.records.to_csv(index=False)), second.run.records, finished.run.records,
+        io.StringIO(first.records.to_csv(index=False)), second.folder.records, finished.folder.records,
     ))  # fmt: skip
     pd.testing.assert_frame_equal(after.drop(columns=TIMES), whole.drop(columns=TIMES), check_exact=True)
     assert set(before.started) <= set(after.started)  # what had ended was not run again

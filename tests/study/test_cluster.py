@@ -179,13 +179,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_a_run_directory_goes_to_a_bucket_and_comes_back(finished: StudyResult, bucket: Any, tmp_path: Path) -> None:
     shared = SharedStorage("s3://studies/of-mine", "tiny")
-    shared.copy(finished.run)
+    shared.copy(finished.folder)
     keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}
     assert "of-mine/tiny/journal.log" in keys and not [key for key in keys if "/." in key or "/ray/" in key]
     elsewhere = StudyFolder(tmp_path / "tiny")
     SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
-    for path in (path for path in finished.run.path.rglob("*") if path.is_file() and path.name[0] != "."):
-        assert (elsewhere.path / path.relative_to(finished.run.path)).read_bytes() == path.read_bytes()
+    for path in (path for path in finished.folder.path.rglob("*") if path.is_file() and path.name[0] != "."):
+        assert (elsewhere.path / path.relative_to(finished.folder.path)).read_bytes() == path.read_bytes()
     elsewhere.journal.write_bytes(elsewhere.journal.read_bytes()[:-1])
     with pytest.raises(UserError, match="older than its copy"):
         SharedStorage("s3://studies/of-mine", "tiny").fetch(elsewhere)
@@ -198,7 +198,7 @@ def test_a_trial_goes_on_from_its_checkpoint_in_a_bucket(
     spec = tiny.model_copy(update={"checkpoint_every": 1})
     result = run_tiny(spec, tmp_path / "runs", MortalTrainable, max_concurrent=1, storage_path="s3://studies")
     assert (tmp_path / "killed").exists() and (tmp_path / "gone-on").exists()
-    ours, theirs = (pd.read_csv(one.run.records).drop(columns=[*TIMES, "commit"]) for one in (result, finished))
+    ours, theirs = (pd.read_csv(one.folder.records).drop(columns=[*TIMES, "commit"]) for one in (result, finished))
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}
     assert "tiny/records.csv" in keys and not [key for key in keys if key.startswith("tiny/ray/")]
@@ -206,15 +206,15 @@ def test_a_trial_goes_on_from_its_checkpoint_in_a_bucket(
 
 def test_only_what_has_changed_is_copied_again(finished: StudyResult, tmp_path: Path) -> None:
     shared = SharedStorage(str(tmp_path), "tiny")
-    shared.copy(finished.run)
+    shared.copy(finished.folder)
     copied = tmp_path / "tiny" / "records.csv"
-    assert copied.read_bytes() == finished.run.records.read_bytes()
+    assert copied.read_bytes() == finished.folder.records.read_bytes()
     copied.write_text("not again")
-    shared.copy(finished.run)
+    shared.copy(finished.folder)
     assert copied.read_text() == "not again"
-    finished.run.records.touch()
-    shared.copy(finished.run)
-    assert copied.read_bytes() == finished.run.records.read_bytes()
+    finished.folder.records.touch()
+    shared.copy(finished.folder)
+    assert copied.read_bytes() == finished.folder.records.read_bytes()
 
 
 @pytest.mark.parametrize("location", ["s3://key:secret@studies/x", "gopher://studies"])

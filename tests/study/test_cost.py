@@ -63,9 +63,9 @@ def test_records_of_a_study_like_it_are_scaled_to_the_epochs(
     finished: StudyResult, tiny: StudySpec, data: dict[str, StudyData]
 ) -> None:
     spec = tiny.model_copy(update={"name": "next", "epochs": 12})
-    (only,) = recorded_times(spec, data, finished.run.path.parent, threads=1)
-    assert only.name == str(finished.run.path)
-    means = pd.read_csv(finished.run.records).groupby(["kind", "method"]).seconds.mean()
+    (only,) = recorded_times(spec, data, finished.folder.path.parent, threads=1)
+    assert only.name == str(finished.folder.path)
+    means = pd.read_csv(finished.folder.records).groupby(["kind", "method"]).seconds.mean()
     for (kind, name), seconds in means.items():
         times = 12 / 4 if name in tiny.methods else 1
         assert only.times.of_its_own(Task(kind, Cell("blobs", name, 8), 0)) == pytest.approx(seconds * times)
@@ -81,7 +81,7 @@ def test_records_of_other_data_or_workers_tell_nothing(
     if unlike == "sizes":
         limited = tiny.datasets[0].model_copy(update={"max_database": 150})
         data = load_data(tiny.model_copy(update={"datasets": [limited]}), None)
-    found = list(recorded_times(spec, data, finished.run.path.parent, threads=2 if unlike == "threads" else 1))
+    found = list(recorded_times(spec, data, finished.folder.path.parent, threads=2 if unlike == "threads" else 1))
     assert estimate(all_tasks(tiny), found) == {}
 
 
@@ -136,13 +136,13 @@ def test_timed_steps_know_every_kind_of_run_and_leave_the_threads_as_they_were(
 def test_a_dry_run_tells_from_steps_then_from_records_and_says_so(
     finished: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec, runs = str(finished.run.spec), str(finished.run.path.parent)
+    spec, runs = str(finished.folder.spec), str(finished.folder.path.parent)
     assert command.main([spec, "--dry-run", "--runs-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "Estimate from timed steps" in printed and "device-hours" in printed and "itq" in printed
     assert command.main([spec, "--dry-run", "--runs-dir", runs, "--name", "next", "--max-concurrent", "1"]) == 0
     printed = capsys.readouterr().out
-    assert f"Estimate from {finished.run.path}" in printed and "timed" not in printed
+    assert f"Estimate from {finished.folder.path}" in printed and "timed" not in printed
     assert "with 1 at a time" in printed
     hours = finished.records["device_seconds"].sum() / 3600
     assert f"{hours:.3g} device-hours" in printed

@@ -115,7 +115,7 @@ def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
     assert 0 < len(kept) < len(all_tasks(tiny))
     again = run_tiny(tiny, tmp_path, max_concurrent=1)
     assert again.counts.left == 0
-    first, second = (pd.read_csv(r.run.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
+    first, second = (pd.read_csv(r.folder.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 

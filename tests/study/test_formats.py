@@ -132,7 +132,7 @@ def test_analysis_refuses_an_old_one(
 
 
 def test_old_runs_tell_no_cost(finished: StudyResult, tiny: StudySpec, tmp_path: Path) -> None:
-    shutil.copytree(finished.run.path, tmp_path / "old")
+    shutil.copytree(finished.folder.path, tmp_path / "old")
     spec, data = tiny.model_copy(update={"name": "next"}), load_data(tiny, None)
     assert len(list(recorded_times(spec, data, tmp_path, threads=1))) == 1
     reformat(StudyFolder(tmp_path / "old"), None)

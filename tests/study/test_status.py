@@ -49,7 +49,7 @@ def test_a_finished_study_is_shown_and_not_touched(
         raise AssertionError("--status has no need of Ray")
 
     monkeypatch.setattr("ray.init", no_ray)
-    run, before = finished.run, contents(finished.run.path)
+    run, before = finished.folder, contents(finished.folder.path)
     named = [str(run.path)] if by == "directory" else [str(run.spec), "--runs-dir", str(run.path.parent)]
     assert command.main(["--status", *named]) == 0
     printed = capsys.readouterr().out
@@ -128,8 +128,8 @@ def test_what_is_no_study_is_said_in_a_line(
 ) -> None:
     assert command.main(["--status", str(tmp_path)]) == 2
     assert "not a study (no study.yaml)" in capsys.readouterr().err
-    assert command.main(["--status", str(finished.run.spec), "--runs-dir", str(tmp_path)]) == 2
+    assert command.main(["--status", str(finished.folder.spec), "--runs-dir", str(tmp_path)]) == 2
     assert "no study here yet" in capsys.readouterr().err and not list(tmp_path.iterdir())
-    shutil.copytree(finished.run.path, tmp_path / "renamed")
+    shutil.copytree(finished.folder.path, tmp_path / "renamed")
     assert command.main([str(tmp_path / "renamed"), "--status"]) == 2
     assert "holds the study tiny, the directory must be named so" in capsys.readouterr().err
