@@ -46,8 +46,8 @@ MORE_TABLES = {
 }
 
 INTRODUCTIONS = {
-    "results": "mAP is the mean average precision over the whole database, as its expectation over all orders of items "
-    "at equal Hamming distance. It was measured on test queries that neither training nor the search has seen.",
+    "results": "Every score is its expectation over all orders of items at equal Hamming distance, measured on test "
+    "queries that neither training nor the search has seen.",
     "paper": "The paper's numbers come from its released code, whose metric counts nearly every item as relevant where "
     "labels are integers. They are shown beside ours to be compared in shape, not in height.",
     "hyperparameters": "All of this is from the search, scored on validation queries; nothing here has seen a test "
@@ -125,7 +125,7 @@ def _part(study: StudyRecords, dataset: str) -> _Part:
 
 def _run_tables(study: StudyRecords) -> list[Table]:
     space = [report_facts.space_table(study.spec)] if study.spec.space else []
-    return [report_facts.counts_table(study), *space]
+    return [report_facts.counts_table(study), *space, report_facts.scores_table(study)]
 
 
 def _image(written: WrittenFigure, dataset: str) -> _Image:

@@ -13,7 +13,7 @@ from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
 from hasher.references import REFERENCES
-from hasher.retrieval.metrics import METRICS
+from hasher.retrieval.metrics import METRICS, SCORES
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 from study.plan.tasks import all_tasks
@@ -62,6 +62,18 @@ def counts_table(study: StudyRecords) -> Table:
         rows.append([text(name), *(whole(getattr(found, state)) for state in headings)])
     columns = [Column("runs", "Runs", "left"), *(Column(one.lower(), one.lower()) for one in headings.values())]
     return Table("runs", "How the runs ended", columns, rows)
+
+
+def scores_table(study: StudyRecords) -> Table:
+    """Every score that the records have, and which of them the study is about."""
+    k = study.spec.k
+    rows = []
+    for score in SCORES:
+        use = "what trials are searched, pruned and chosen by" if score.name == study.spec.objective else ""
+        on = "validation and test queries" if score.name in METRICS else "test queries"
+        rows.append([text(score.title(k)), text(score.meaning.format(k=k)), text(on), Entry(use)])
+    names = ["Score", "What it is", "Measured on", "In this study"]
+    return Table("scores", "The scores in the records", [Column(name, name, "left") for name in names], rows)
 
 
 def space_table(spec: StudySpec) -> Table:

@@ -73,7 +73,7 @@ def _end(outcome: dict[str, Any]) -> list[datetime]:
 
 
 def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None:
-    """One row a searched cell (the score is on validation queries), then the whole study, what runs now, and when a run last ended."""
+    """One row a searched cell (scores are on validation queries), then the whole study and what runs now."""
     run = StudyFolder(options.runs_dir / spec.name)
     status = read_status(spec, run, options.storage)
     console.print(_table(status, f"Study {spec.name} in {run.path}"))
