@@ -139,7 +139,7 @@ def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, m
     try:
         for finish in (True, False):
             worker.step()
-            tensors = [weakref.ref(tensor) for tensor in worker._work._trainer.model.parameters()]  # type: ignore[union-attr]
+            tensors = [weakref.ref(tensor) for tensor in worker._work._training.model.parameters()]  # type: ignore[union-attr]
             monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
             emptied.clear()
             if finish:
