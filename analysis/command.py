@@ -78,7 +78,7 @@ def _make(options: argparse.Namespace, console: Console) -> int:
             console.print(terminal_table(study, dataset))
             console.print()
         console.print(
-            f"{len(tables)} files of tables in {study.run.tables}, figures beside them, report in {report} "
+            f"{len(tables)} files of tables in {study.folder.tables}, figures beside them, report in {report} "
             f"({time.perf_counter() - started:.0f} s)"
         )
     return 0
@@ -95,9 +95,9 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
     for study in _one_by_one(_studies(options.runs, options.data_dir)):
         found = verify(study)
         for line in found:
-            console.print(f"{study.run.path}: {line}", soft_wrap=True, markup=False)
+            console.print(f"{study.folder.path}: {line}", soft_wrap=True, markup=False)
         if not found:
-            console.print(f"{study.run.path}: every table follows from the records")
+            console.print(f"{study.folder.path}: every table follows from the records")
         differs += bool(found)
     return 1 if differs else 0
 

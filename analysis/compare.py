@@ -29,12 +29,12 @@ def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
     common = [dataset for dataset in first.datasets if dataset in second.datasets]
     if not common:
         raise UserError(
-            f"{first.run.path} and {second.run.path}: no data set in common "
+            f"{first.folder.path} and {second.folder.path}: no data set in common "
             f"({', '.join(first.datasets)}; {', '.join(second.datasets)})"
         )
     changed = differences(first.spec, second.spec)
     parts: list[RenderableType] = [
-        Text(f"A: {first.run.path}"), Text(f"B: {second.run.path}"), Text(),
+        Text(f"A: {first.folder.path}"), Text(f"B: {second.folder.path}"), Text(),
         Text("Differences of the specs, A → B:" if changed else "The specs are the same."),
         *(Text(f"  {line}") for line in changed),
     ]  # fmt: skip

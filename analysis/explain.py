@@ -37,7 +37,7 @@ def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell
     ]
     for kind, given, there in known:
         if given not in map(str, there):
-            raise UserError(f"{given}: no such {kind} in {study.run.path}, it has {', '.join(map(str, there))}")
+            raise UserError(f"{given}: no such {kind} in {study.folder.path}, it has {', '.join(map(str, there))}")
     return results_of(study, dataset).cell(method, int(bits))
 
 
@@ -46,7 +46,7 @@ def explain(study: StudyRecords, cell: Cell) -> RenderableType:
     searched = study.spec.is_searched(cell.method)
     length = f", {cell.bits} bits" if cell.bits else ""
     parts: list[RenderableType] = [
-        Text(f"{full_label(cell.method)}{length}, on {dataset_label(cell.dataset)} ({study.run.path})", "bold"),
+        Text(f"{full_label(cell.method)}{length}, on {dataset_label(cell.dataset)} ({study.folder.path})", "bold"),
         *_section("Score", _score(study, cell)),
     ]
     if searched:
@@ -212,15 +212,15 @@ def _distinct(runs: pd.DataFrame, name: str) -> list[str]:
 
 
 def _files(study: StudyRecords, cell: Cell) -> list[str]:
-    paths = [study.run.evaluation(Task("test", cell, int(index))) for index in scored(study, cell)["index"]]
+    paths = [study.folder.evaluation(Task("test", cell, int(index))) for index in scored(study, cell)["index"]]
     if cell.method not in REFERENCES:
-        paths.insert(0, study.run.model(cell))
+        paths.insert(0, study.folder.model(cell))
     return [str(path) if path.exists() else f"{path} (missing)" for path in paths] or ["none"]
 
 
 def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
     """The frozen study narrowed to the cell. Seeds depend on a run's kind and index alone, so they are the same."""
-    words = ["python", "run_study.py", str(study.run.spec), "--name", f"{study.name}-again"]
+    words = ["python", "run_study.py", str(study.folder.spec), "--name", f"{study.name}-again"]
     if cell.bits:
         words += ["--bits", str(cell.bits)]
     if cell.method in study.spec.methods:
@@ -232,7 +232,7 @@ def _rerun(study: StudyRecords, cell: Cell) -> list[str]:
             lines = [shlex.join([*words, "--dataset", wanted.source])]
         else:
             lines.append(
-                f"(it also runs the other data sets: only {study.run.spec} holds the sizes of this one's split)"
+                f"(it also runs the other data sets: only {study.folder.spec} holds the sizes of this one's split)"
             )
     if cell.method not in study.spec.methods:
         lines.append("(it is part of every such study, whatever its methods)")

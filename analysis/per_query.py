@@ -44,7 +44,7 @@ def per_query(study: StudyRecords, cell: Cell) -> PerQuery | None:
         return None
     queries = arrays[0]["query_index"]
     if any(not np.array_equal(each["query_index"], queries) for each in arrays):
-        raise UserError(f"{study.run.path}: the runs of {cell} were not tested on the same queries")
+        raise UserError(f"{study.folder.path}: the runs of {cell} were not tested on the same queries")
     values = np.stack([each[study.metric.array] for each in arrays]).astype(np.float64)
     return PerQuery(values, runs, queries, _is_fixed(cell.method))
 

@@ -83,7 +83,7 @@ class _Part:
 
 def write_report(study: StudyRecords) -> Path:
     """Draw every figure of a study and write ``report.html`` into its run directory; returns its path."""
-    path = study.run.path / "report.html"
+    path = study.folder.path / "report.html"
     write_atomically(path, _render(study, [_part(study, dataset) for dataset in study.datasets]))
     return path
 

@@ -168,13 +168,13 @@ def reservations(study: StudyRecords) -> list[str]:
 
 def commands(study: StudyRecords) -> str:
     """What to type to run the study again beside this one and to compare the two."""
-    path, again = study.run.path, f"{study.name}-again"
+    path, again = study.folder.path, f"{study.name}-again"
     known = commits(study)
     checkout = [f"git checkout {known[0]}"] if known and known[0] != "unknown" else []
     return "\n".join(
         [
             *checkout,
-            f"python run_study.py {shlex.quote(str(study.run.spec))} --name {again}",
+            f"python run_study.py {shlex.quote(str(study.folder.spec))} --name {again}",
             f"python -m analysis compare {shlex.quote(str(path))} {shlex.quote(str(path.parent / again))}",
         ]
     )

@@ -43,7 +43,7 @@ class StudyRecords:
     records is kept with them (see `once`), so they are not to be changed once they have been looked at.
     """
 
-    run: StudyFolder
+    folder: StudyFolder
     spec: StudySpec
     records: pd.DataFrame
     data_dir: Path | None = None
@@ -73,12 +73,12 @@ class StudyRecords:
     @cached_property
     def origins(self) -> Origins | None:
         """Where each key of the spec is from; None where that was not kept. Raises `UserError` for a damaged file."""
-        return self.run.read_origins()
+        return self.folder.read_origins()
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row an epoch of a run: ``dataset method bits kind index state epoch loss… score``; empty without any."""
-        return _read_csv(self.run.curves, self.spec) if self.run.curves.exists() else pd.DataFrame()
+        return _read_csv(self.folder.curves, self.spec) if self.folder.curves.exists() else pd.DataFrame()
 
     def cells(self, dataset: str) -> list[Cell]:
         """The cells of one data set: methods over all code lengths, then references."""
@@ -121,7 +121,7 @@ class StudyRecords:
         return self.once(task, lambda: self._read_evaluation(task))
 
     def _read_evaluation(self, task: Task) -> Arrays | None:
-        path = self.run.evaluation(task)
+        path = self.folder.evaluation(task)
         if not path.exists():
             return None
         with np.load(path, allow_pickle=False) as arrays:

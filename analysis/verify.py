@@ -68,9 +68,9 @@ def _name(task: Task) -> str:
 
 
 def _against_journal(study: StudyRecords) -> Iterator[str]:
-    if not study.run.journal.exists():
+    if not study.folder.journal.exists():
         return
-    kept = read_finished(study.spec, open_storage(str(study.run.journal)))
+    kept = read_finished(study.spec, open_storage(str(study.folder.journal)))
     recorded = dict(_rows(study))
     for task in recorded.keys() - kept.keys():
         yield f"records.csv: {_name(task)} is not in journal.log"
@@ -124,7 +124,7 @@ def _against_evaluations(study: StudyRecords, cell: Cell) -> Iterator[str]:
             if pd.isna(row.get("note")):
                 yield f"records.csv: {_name(task)} is complete and has neither a score nor a note"
             continue
-        path = study.run.evaluation(task).relative_to(study.run.path)
+        path = study.folder.evaluation(task).relative_to(study.folder.path)
         arrays = study.evaluation("test", cell, task.index)
         if arrays is None:
             yield f"{path}: missing, {_name(task)} is complete"
@@ -163,9 +163,9 @@ def _against_files(study: StudyRecords) -> Iterator[str]:
         yield str(error)
         return
     for path, content in rendered.items():
-        shown = path.relative_to(study.run.path)
+        shown = path.relative_to(study.folder.path)
         if not path.exists():
-            yield f"{shown}: missing, `python -m analysis {study.run.path}` writes it"
+            yield f"{shown}: missing, `python -m analysis {study.folder.path}` writes it"
         elif (difference := _first_difference(path, content)) is not None:
             yield f"{shown}: {difference}"
 

@@ -67,7 +67,7 @@ def winning_config(study: StudyRecords, cell: Cell) -> HAGCNConfig:
     """The cell's winner, with the epochs that the search chose. Raises `UserError` where there is none."""
     winner = study.winner(cell)
     if winner is None:
-        raise UserError(f"{study.run.path}: {cell} has no complete trial")
+        raise UserError(f"{study.folder.path}: {cell} has no complete trial")
     sampled = {
         name: int(winner[name]) if dimension.type == "int" else winner[name]
         for name, dimension in study.spec.space_for(cell.method).items()

@@ -63,7 +63,7 @@ def nearest_neighbours(results: DatasetResults) -> StudyFigure:
 def _best_cell(results: DatasetResults) -> Cell | None:
     for method, bits in results.winners[["method", "bits"]].itertuples(index=False, name=None):
         cell = results.cell(method, int(bits))
-        if results.study.run.model(cell).exists() and results.study.evaluation("test", cell, 0) is not None:
+        if results.study.folder.model(cell).exists() and results.study.evaluation("test", cell, 0) is not None:
             return cell
     return None
 
@@ -92,7 +92,7 @@ def _retrieve(study: StudyRecords, cell: Cell) -> _Shown | str:
         Vectors(data.features[rows], items.take(rows), data.image_shape)
         for rows in (split.queries[chosen], split.database)
     )
-    hasher = load_hasher(study.run.model(cell))
+    hasher = load_hasher(study.folder.model(cell))
     asked, stored = hash_items(hasher, queries), hash_items(hasher, database)
     found = search(HammingIndex.of_packed(stored.packed, stored.bits), stored, asked, NEIGHBOURS)
     images = _images(found)

@@ -38,7 +38,7 @@ def write_dataset_figures(study: StudyRecords, dataset: str) -> Sections:
 
     Files of an earlier run whose figure has nothing to draw any more are removed.
     """
-    folder = study.run.path / "figures" / dataset
+    folder = study.folder.path / "figures" / dataset
     return {
         section: [write_figure(figure, folder) for figure in figures]
         for section, figures in dataset_figures(study, dataset).items()

@@ -59,7 +59,7 @@ def render_tables(study: StudyRecords) -> dict[Path, str]:
     for dataset in study.datasets:
         results = results_of(study, dataset)
         documents = {document.name: [_built(build, results) for build in document.tables] for document in DOCUMENTS}
-        stem = study.run.tables / dataset
+        stem = study.folder.tables / dataset
         for name, tables in documents.items():
             files[_beside(stem, name, "md")] = "\n".join(to_markdown(table) for table in tables)
             files[_beside(stem, name or "main", "tex")] = "\n".join(to_latex(table) for table in tables)

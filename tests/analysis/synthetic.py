@@ -20,9 +20,12 @@ import numpy as np
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from hasher.baselines import BASELINES, REFERENCES, STOCHASTIC
 from hasher.data import load_dataset, make_splits
 from hasher.files import write_atomically
+from hasher.methods.hagcn.config import HAGCNConfig
+from hasher.methods.registry import find_method
+from hasher.references import REFERENCES
+from hasher.retrieval.metrics import METRICS, REAL_VALUED_ARRAY
 from study.plan.finished import State, winner
 from study.plan.spec import DatasetSpec, StudySpec
 from study.plan.tasks import Cell, Job, Task, all_tasks
@@ -64,7 +67,7 @@ def make_spec(**changes: Any) -> StudySpec:
         "name": "synthetic",
         "description": "Scores drawn from a known distribution",
         "datasets": ["digits"],
-        "filters": ["none", "gcn", "chebyshev", "lanczos", "spline", "fourier"],
+        "methods": ["none", "gcn", "chebyshev", "lanczos", "spline", "fourier"],
         "bits": [16, 32],
         "trials": 8,
         "replicates": 4,
@@ -73,13 +76,13 @@ def make_spec(**changes: Any) -> StudySpec:
         "fixed": {"batch_size": 256},
         "space": {
             "filter_order": [
-                {"type": "int", "low": 1, "high": 8, "filters": ["chebyshev"]},
-                {"type": "int", "low": 2, "high": 8, "filters": ["lanczos"]},
-                {"type": "int", "low": 4, "high": 12, "filters": ["spline"]},
-                {"type": "int", "low": 4, "high": 32, "log": True, "filters": ["fourier"]},
+                {"type": "int", "low": 1, "high": 8, "methods": ["chebyshev"]},
+                {"type": "int", "low": 2, "high": 8, "methods": ["lanczos"]},
+                {"type": "int", "low": 4, "high": 12, "methods": ["spline"]},
+                {"type": "int", "low": 4, "high": 32, "log": True, "methods": ["fourier"]},
             ],
             "knn_size": {"type": "int", "low": 4, "high": 24, "log": True,
-                         "filters": ["gcn", "chebyshev", "lanczos", "spline", "fourier"]},
+                         "methods": ["gcn", "chebyshev", "lanczos", "spline", "fourier"]},
             "ae_width": {"type": "categorical", "choices": [128, 256, 512]},
             "alpha": {"type": "float", "low": 0.5, "high": 4.0, "log": True},
             "learning_rate": {"type": "float", "low": 0.0005, "high": 0.01, "log": True},
@@ -93,7 +96,7 @@ Ending = Callable[[Task], State | None]
 
 
 def mostly_complete(task: Task) -> State | None:
-    """Every replicate and baseline completes; every fourth search trial is pruned, every 29th of its kind diverges."""
+    """Every test run completes; every fourth search trial is pruned, every 29th of its kind diverges."""
     if task.kind != "search":
         return "complete"
     if task.index % 4 == 3:
@@ -131,7 +134,8 @@ def write_study(
     model = _Model(truth or Truth(), spec, queries)
     for task in all_tasks(spec):
         state = ending(task)
-        if state is None or (task.kind == "replicate" and winner(spec, ledger.finished, task.cell) is None):
+        untested = spec.is_searched(task.cell.method) and winner(spec, ledger.finished, task.cell) is None
+        if state is None or (task.kind == "test" and untested):
             continue
         outcome, curve, arrays = model.run(ledger.begin(task), state)
         if arrays is not None:
@@ -165,22 +169,18 @@ class _Model:
             return self._search(job, state, outcome, rng)
         if task.cell.method == "pca_sign" and task.cell.bits > 64:
             return outcome | {"note": f"pca_sign has no {task.cell.bits}-bit code on this data"}, {}, None
-        epochs = job.config.trained_epochs if job.config else 0
+        epochs = getattr(job.config, "trained_epochs", 0)
         curve = _losses(epochs, state, rng)
         outcome |= {"epochs": epochs, "chosen_epoch": epochs} if epochs else {}
         if state == "diverged":
             return outcome | {"error": "loss is nan at epoch 3"}, curve, None
         arrays = self._evaluation(task, rng)
         scores = {
-            "map": float(arrays["average_precision"].mean()),
-            "map_at_k": float(arrays["average_precision_at_k"].mean()),
-            "map_released": 0.9 + 0.05 * float(arrays["average_precision"].mean()),
-            "precision_at_radius_2": float(arrays["precision_by_radius"][2])
-            if "precision_by_radius" in arrays
-            else None,
+            name: float(arrays[metric.array].mean()) for name, metric in METRICS.items() if metric.array in arrays
         }
-        if "average_precision_real_valued" in arrays:
-            scores["map_real_valued"] = float(arrays["average_precision_real_valued"].mean())
+        scores["map_released"] = 0.9 + 0.05 * scores["map"]
+        if REAL_VALUED_ARRAY in arrays:
+            scores["map_real_valued"] = float(arrays[REAL_VALUED_ARRAY].mean())
         return outcome | scores, curve, arrays
 
     def _search(
@@ -189,6 +189,7 @@ class _Model:
         assert job.config is not None
         config, task = job.config, job.task
         epochs = {"pruned": config.epochs // 2, "diverged": 3}.get(state, config.epochs)
+        assert isinstance(config, HAGCNConfig)
         miss = 0.05 * math.log10(config.learning_rate / 2e-3) ** 2 + 0.01 * math.log2(config.knn_size / 8) ** 2
         if config.filter_order is not None:
             miss += 0.005 * abs(math.log2(config.filter_order / 5))
@@ -196,15 +197,16 @@ class _Model:
         rise = 1 - np.exp(-np.arange(1, epochs + 1) / (config.epochs / 6))
         scores = self._truth.chance + (final - self._truth.chance) * rise - (state == "pruned") * 0.05
         scores += rng.normal(0, 0.001, epochs)
-        curve = _losses(epochs, state, rng) | {"map": [float(f"{score:.6g}") for score in scores]}
+        curve = _losses(epochs, state, rng) | {self._spec.objective: [float(f"{score:.6g}") for score in scores]}
         outcome |= {"epochs": epochs}
         if state == "diverged":
             scores = scores[:-1]
-            curve["map"][-1] = None
+            curve[self._spec.objective][-1] = None
             outcome |= {"error": f"loss is nan at epoch {epochs}"}
         best = float(scores.max())
-        outcome |= {"map": best, "map_at_k": best + 0.1, "precision_at_radius_2": best / 2,
-                    "chosen_epoch": int(scores.argmax()) + 1}  # fmt: skip
+        outcome |= {"map": best, "map_at_k": best + 0.1, "precision_at_radius_2": best / 2} | {
+            "chosen_epoch": int(scores.argmax()) + 1
+        }
         return outcome, curve, None
 
     def _evaluation(self, task: Task, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -212,7 +214,7 @@ class _Model:
         index = self._data[cell.dataset]["query_index"]
         count = len(index)
         paired_seed = self._rng("seed", task.kind, task.index).normal(0, truth.seed)
-        fixed = cell.method in BASELINES and cell.method not in STOCHASTIC
+        fixed = cell.method in REFERENCES or not find_method(cell.method).has_randomness
         seed = 0.0 if fixed else paired_seed + rng.normal(0, truth.method_seed)
         shared = self._rng("query", cell.dataset).normal(0, truth.query, count)
         own = self._rng("method query", str(cell)).normal(0, truth.method_query, count)
@@ -221,17 +223,17 @@ class _Model:
         level = float(scores.mean())
         arrays = {
             "query_index": index,
-            "average_precision": scores,
-            "average_precision_at_k": np.minimum(scores + 0.1, 1.0),
+            "map_by_query": scores,
+            "map_at_k_by_query": np.minimum(scores + 0.1, 1.0),
             "cutoffs": cutoffs,
             "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
             "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),
         }
         if cell.method in REFERENCES:
             return arrays
-        if task.kind == "replicate":
-            own_noise = self._rng("real values", str(cell), task.index).normal(0, truth.noise, count)
-            arrays["average_precision_real_valued"] = scores + truth.binarisation + own_noise
+        own_noise = self._rng("real values", str(cell), task.index).normal(0, truth.noise, count)
+        arrays[REAL_VALUED_ARRAY] = scores + truth.binarisation + own_noise
+        arrays["precision_at_radius_2_by_query"] = np.full(count, scores.mean() / 2)
         radii = np.arange(cell.bits + 1) / cell.bits
         mixed = rng.normal(size=(500, cell.bits)) @ (np.eye(cell.bits) + 0.1 * rng.normal(size=(cell.bits, cell.bits)))
         return arrays | {

@@ -18,7 +18,7 @@ from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.command import parse_command
 
-SPEC = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16], trials=3, replicates=3)
+SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=3, replicates=3)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,10 @@ def test_everything_of_several_studies(run, tmp_path, capsys):
     for path, dataset in zip(paths, ("vectors", "Digits"), strict=True):
         assert (path / "tables" / f"{dataset.lower()}.csv").exists() and (path / "report.html").exists()
         assert list((path / "figures").glob("**/*.svg"))
-        assert str(path / "report.html") in printed and f"{dataset}: mAP by filter and code length" in printed
+        assert str(path / "report.html") in printed and f"{dataset}: mAP by method and code length" in printed
     assert main(["verify", *map(str, paths)]) == 0
     records = pd.read_csv(paths[1] / "records.csv")
-    records.loc[records["kind"] == "replicate", "map"] += 0.01
+    records.loc[records["kind"] == "test", "map"] += 0.01
     records.to_csv(paths[1] / "records.csv", index=False)
     capsys.readouterr()
     assert main(["verify", *map(str, paths)]) == 1
@@ -70,7 +70,7 @@ def test_a_wrong_second_directory_leaves_the_first_alone(run, tmp_path, capsys):
     ("cell", "says"),
     [
         (("digits", "gcn", "16"), "digits: no such data set"),
-        (("vectors", "chebyshev", "16"), "chebyshev: no such filter or baseline"),
+        (("vectors", "chebyshev", "16"), "chebyshev: no such method"),
         (("vectors", "gcn", "64"), "64: no such code length"),
         (("vectors", "gcn", "many"), "many: no such code length"),
     ],
@@ -86,13 +86,13 @@ def test_explain_prints_what_the_cell_rests_on(run):
     text, winner = shown(explain(study, cell)), study.winner(cell)
     for trial in study.runs("search", cell).to_dict("records"):
         assert str(trial["seed"]) in text and f"{trial['map']:.4f}" in text
-    for replicate in study.runs("replicate", cell).to_dict("records"):
+    for replicate in study.runs("test", cell).to_dict("records"):
         assert str(replicate["seed"]) in text and f"{replicate['map']:.4f}" in text
     assert f"winner: trial {winner['index']} with validation mAP {winner['map']:.4f}" in text
     assert f"learning_rate = {winner['learning_rate']:.9g} (sampled)" in text
     assert "batch_size = 256 (fixed)" in text and "lambda_sim = 1 (default)" in text
     assert "commit: " + "0" * 40 in text and "fingerprint unknown" in text and "torch=2.6.0" in text
-    assert str(study.run.path / "evaluations" / "vectors" / "gcn-16-0.npz") in text
+    assert str(study.folder.path / "evaluations" / "vectors" / "gcn-16-0.npz") in text
     assert "gcn-16.safetensors (missing)" in text
 
 
@@ -102,15 +102,15 @@ def test_the_command_that_reruns_a_cell_means_that_cell(run):
     text = shown(explain(study, find_cell(study, "vectors", "gcn", "16")))
     line = next(line for line in text.splitlines() if "run_study.py" in line)
     spec = parse_command(shlex.split(line)[2:]).spec
-    assert (spec.name, spec.filters, spec.bits) == ("synthetic-again", ["gcn"], [16])
-    same = {"name": study.spec.name, "filters": study.spec.filters, "bits": study.spec.bits}
+    assert (spec.name, spec.methods, spec.bits) == ("synthetic-again", ["gcn"], [16])
+    same = {"name": study.spec.name, "methods": study.spec.methods, "bits": study.spec.bits}
     assert spec.model_copy(update=same) == study.spec
 
 
 @pytest.mark.parametrize("limited", [False, True])
 def test_rerunning_keeps_the_sizes_of_a_split(tmp_path, limited):
     source = {"source": "vectors.npz", "test_queries": 60} if limited else "vectors.npz"
-    spec = make_spec(datasets=["others.npz", source], filters=["none"], bits=[16], trials=1, replicates=1)
+    spec = make_spec(datasets=["others.npz", source], methods=["none"], bits=[16], trials=1, replicates=1)
     study = load_study(write_study(tmp_path, spec))
     text = shown(explain(study, find_cell(study, "vectors", "none", "16")))
     line = next(line for line in text.splitlines() if "run_study.py" in line)
@@ -130,7 +130,7 @@ def test_explain_what_is_not_there(tmp_path):
 def test_explain_a_baseline(run):
     study = load_study(run)
     text = shown(explain(study, find_cell(study, "vectors", "itq", "16")))
-    assert "Search trials" not in text and "3 of 3 complete" in text and "baselines are part of every study" in text
+    assert "Search trials" not in text and "3 of 3 complete" in text and "part of every such study" in text
 
 
 def better(tmp_path, **changes):
@@ -153,13 +153,13 @@ def test_compare_finds_the_difference_and_only_that(run, tmp_path):
 
 
 def test_compare_studies_that_share_little(run, tmp_path, capsys):
-    other = better(tmp_path, filters=["gcn", "fourier"], bits=[16, 32])
+    other = better(tmp_path, methods=["gcn", "fourier"], bits=[16, 32])
     text = shown(compare(load_study(run), other))
-    assert "filters: ['gcn', 'none'] → ['gcn', 'fourier']" in text
+    assert "methods: ['gcn', 'none'] → ['gcn', 'fourier']" in text
     rows = entries(comparison_table(*(results_of(study, "vectors") for study in (load_study(run), other))))
     assert rows["none"]["note"].text == "no score in A and B"  # its last row, 32 bits
     assert rows["fourier"]["note"].text == "no score in A"
-    assert main(["compare", str(run), str(other.run.path)]) == 0
+    assert main(["compare", str(run), str(other.folder.path)]) == 0
     assert "B against A" in capsys.readouterr().out
 
 

@@ -80,7 +80,7 @@ def test_a_studys_chance_levels(run_directory):
     data = load_dataset("digits")
     found = chance_scores(study, "digits")
     assert isinstance(found, Chance)
-    split = study.evaluation("replicate", study.cells("digits")[0], 0)["query_index"]
+    split = study.evaluation("test", study.cells("digits")[0], 0)["query_index"]
     rest = np.setdiff1d(np.arange(len(data)), split)
     assert found.map == pytest.approx(random_map(data.labels[split], data.labels[rest]))
     assert found.map_at_k < found.map < 0.12 < 0.85 < found.map_released

@@ -46,8 +46,8 @@ def test_files_are_the_same_every_time_and_vanish_with_what_they_show(tmp_path):
     before = [(file.svg.read_bytes(), file.png.read_bytes()) for file in written]
     written = [write_figure(figure, tmp_path).files for figure in (curves, balance)]
     assert [(file.svg.read_bytes(), file.png.read_bytes()) for file in written] == before
-    study.run.curves.unlink()
-    assert write_figure(figures_of(load_study(study.run.path))["learning-curves"], tmp_path).files is None
+    study.folder.curves.unlink()
+    assert write_figure(figures_of(load_study(study.folder.path))["learning-curves"], tmp_path).files is None
     assert {path.name for path in tmp_path.glob("*.*g")} == {"bit-balance.svg", "bit-balance.png"}
 
 
@@ -59,13 +59,13 @@ def test_a_filter_has_one_colour_and_marker_in_all_figures(full):
         for legend in legends:
             for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
                 seen[text.get_text()].add((matplotlib.colors.to_hex(handle.get_color()), handle.get_marker(), key))
-    for name, look in style.FILTERS.items():
+    for name, look in style.METHODS.items():
         looks = {(colour, marker) for colour, marker, _ in seen[label(name)]}
         assert looks == {(look.colour.lower(), look.marker)}
         assert len(seen[label(name)]) >= 6
     titled = [axes for key in ("importance", "learning-curves", "map-by-knn-size") for axes in drawn[key].axes]
     for axes in titled:  # where each panel is a filter, everything in colour has that filter's
-        name = next((name for name in style.FILTERS if label(name) == axes.get_title()), None)
+        name = next((name for name in style.METHODS if label(name) == axes.get_title()), None)
         colours = {matplotlib.colors.to_hex(line.get_color()) for line in axes.lines}
         colours |= {matplotlib.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
         if name is not None:
@@ -80,7 +80,7 @@ def test_map_by_bits_shows_means_and_intervals_of_the_records(full):
         line, _, (bars,) = container.lines
         assert line.get_color() == style.look(name).colour
         for bits, shown, bar in zip(study.spec.bits, line.get_ydata(), bars.get_segments(), strict=True):
-            records = study.records.query("kind == 'replicate' and method == @name and bits == @bits")
+            records = study.records.query("kind == 'test' and method == @name and bits == @bits")
             assert shown == pytest.approx(records["map"].mean())
             interval = bootstrap_interval(per_query(study, Cell("digits", name, bits)).values)
             assert bar[:, 1] == pytest.approx([interval.low, interval.high])
@@ -103,7 +103,7 @@ def test_the_papers_numbers_are_dashed_and_only_where_it_has_the_data_set(full, 
 def test_the_heat_map_holds_the_means(full):
     study, _, drawn = full
     shown = drawn["filter-by-bits"].axes[0].images[0].get_array()
-    table = study.records.query("kind == 'replicate'").pivot_table(index="method", columns="bits", values="map")
+    table = study.records.query("kind == 'test' and bits > 0").pivot_table(index="method", columns="bits", values="map")
     expected = table.loc[IN_ORDER]
     assert np.asarray(shown) == pytest.approx(expected.to_numpy())
 
@@ -127,7 +127,7 @@ def test_best_so_far_counts_every_trial_and_only_complete_ones_as_best(full):
 
 def test_curves_are_means_over_seeds(full):
     study, _, drawn = full
-    evaluations = [study.evaluation("replicate", Cell("digits", "fourier", 32), index) for index in range(3)]
+    evaluations = [study.evaluation("test", Cell("digits", "fourier", 32), index) for index in range(3)]
     line = next(one for one in drawn["precision-at-n"].axes[1].lines if one.get_color() == style.look("fourier").colour)
     assert line.get_ydata() == pytest.approx(np.mean([one["precision_at_n"] for one in evaluations], axis=0))
     assert list(line.get_xdata()) == list(evaluations[0]["cutoffs"])

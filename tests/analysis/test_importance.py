@@ -18,7 +18,7 @@ from study.record.stored import study_names
 
 @pytest.fixture(scope="module")
 def one_cell(tmp_path_factory):
-    spec = make_spec(name="cell", filters=["gcn"], bits=[16], trials=24, replicates=1)
+    spec = make_spec(name="cell", methods=["gcn"], bits=[16], trials=24, replicates=1)
     return write_study(tmp_path_factory.mktemp("runs"), spec, ledger_in=in_journal)
 
 

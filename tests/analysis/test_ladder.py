@@ -32,7 +32,7 @@ def exactly(tmp_path, levels=None, ending=None, **changes):
     truth = Truth(
         {**LEVELS, **(levels or {})}, seed=0, query=0, method_seed=0, method_query=0, noise=0, per_doubling=0.01
     )
-    small = {"datasets": ["vectors.npz"], "filters": ["none", "gcn", "fourier"], "trials": 1, "replicates": 2}
+    small = {"datasets": ["vectors.npz"], "methods": ["none", "gcn", "fourier"], "trials": 1, "replicates": 2}
     more = {} if ending is None else {"ending": ending}
     return load_study(write_study(tmp_path, make_spec(**{**small, **changes}), truth, **more))
 
@@ -59,7 +59,11 @@ def test_rungs_and_steps_are_those_of_the_truth(tmp_path):
 
 def test_the_table_has_means_over_replicates(run_directory):
     study = load_study(run_directory)
-    replicates = study.records[(study.records["dataset"] == "digits") & (study.records["kind"] == "replicate")]
+    replicates = study.records[
+        (study.records["dataset"] == "digits")
+        & (study.records["family"] == "HAGCN")
+        & (study.records["kind"] == "test")
+    ]
     rows = rows_of(study, "digits")
     assert len(rows) == 12
     for (name, bits), own in replicates.groupby(["method", "bits"]):
@@ -83,8 +87,8 @@ def test_the_step_that_loses_most_is_named(tmp_path, levels, says):
 
 
 def test_nothing_lost_is_said_as_well(tmp_path):
-    study = exactly(tmp_path, {"gcn": 0.7}, filters=["gcn"], bits=[16])
-    replicates = study.records["kind"] == "replicate"
+    study = exactly(tmp_path, {"gcn": 0.7}, methods=["gcn"], bits=[16])
+    replicates = study.records["kind"] == "test"
     study.records.loc[replicates, "map_real_valued"] = study.records.loc[replicates, "map"] - 0.01
     assert notes_of(study)[2:] == [
         "In the one cell with all four scores: graph +0.110, encoder +0.030, signs +0.010; no step loses.",
@@ -112,7 +116,7 @@ def test_where_real_values_are_above_the_cosine(tmp_path, levels, says):
 def test_a_replicate_without_real_values_leaves_its_cell_without_a_mean(tmp_path):
     """A mean over the other replicates would be set against signs of all of them."""
     study = exactly(tmp_path)
-    gcn = (study.records["method"] == "gcn") & (study.records["bits"] == 16) & (study.records["kind"] == "replicate")
+    gcn = (study.records["method"] == "gcn") & (study.records["bits"] == 16) & (study.records["kind"] == "test")
     study.records.loc[gcn & (study.records["index"] == 1), "map_real_valued"] = np.nan
     row = rows_of(study)["gcn", 16]
     assert row["real_valued"] == row["encoder"] == row["binarisation"] == MISSING
@@ -160,7 +164,7 @@ def test_the_figure_shows_the_rungs_of_every_cell(drawn):
     study, _, figure = drawn
     assert [axes.get_title() for axes in figure.axes] == ["16 bits", "32 bits"]
     for axes, bits in zip(figure.axes, (16, 32), strict=True):
-        for name, look in style.FILTERS.items():
+        for name, look in style.METHODS.items():
             (line,) = (one for one in axes.lines if one.get_color() == look.colour)
             assert line.get_marker() == look.marker
             expected = ladder(study, Cell("digits", name, bits))
@@ -174,7 +178,7 @@ def test_the_legend_names_what_is_drawn(drawn, tmp_path):
     names = [text.get_text() for text in drawn[2].legends[0].get_texts()]
     assert names == ["Float cosine", "Float diffusion", "Spline", "Lanczos", "Chebyshev", "GCN", "Fourier", "No graph"]
     for handle, name in zip(drawn[2].legends[0].legend_handles[2:], names[2:], strict=True):
-        method = next(one for one in style.FILTERS if label(one) == name)
+        method = next(one for one in style.METHODS if label(one) == name)
         assert matplotlib.colors.same_color(handle.get_color(), style.look(method).colour)
     holes = loss_ladder(results_of(load_study(STUDIES["holes"](tmp_path)), "digits")).draw()
     assert [text.get_text() for text in holes.legends[0].get_texts()] == ["Chebyshev"]
@@ -185,17 +189,17 @@ def test_the_sentence_follows_the_best_codes_down(tmp_path):
         "At 32 bits, down to the best codes, those of Fourier: float cosine 0.550, float diffusion over the graph of "
         f"the database 0.660 (+0.110), the encoder's outputs 0.660 (+0.000), their signs 0.630 ({MINUS}0.030)."
     )
-    alone = exactly(tmp_path, filters=["gcn"], bits=[8], name="alone", ending=only_hashers)
+    alone = exactly(tmp_path, methods=["gcn"], bits=[8], name="alone", ending=only_hashers)
     assert loss_ladder(results_of(alone, "vectors")).sentence == (
         f"At 8 bits, down to the codes of GCN: the encoder's outputs 0.610, their signs 0.580 ({MINUS}0.030)."
     )
 
 
 def only_hashers(task):
-    return None if task.kind == "baseline" else "complete"
+    return "complete" if task.cell.method == "gcn" else None
 
 
 def test_without_replicates_there_is_nothing_to_draw(tmp_path):
-    study = exactly(tmp_path, ending=lambda task: None if task.kind == "replicate" else "complete")
+    study = exactly(tmp_path, ending=lambda task: None if task.kind == "test" else "complete")
     figure = loss_ladder(results_of(study, "vectors"))
     assert figure.drawing is None and "no replicate has a test score" in figure.sentence

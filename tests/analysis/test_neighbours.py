@@ -18,12 +18,13 @@ from analysis import style
 from analysis.figures.neighbours import NEIGHBOURS, nearest_neighbours
 from analysis.results import results_of
 from analysis.study_records import load_study
+from hasher.contract import epochs_left
 from hasher.data import load_dataset, make_splits
-from hasher.methods.hagcn.config import HasherConfig
+from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.search.pictures import from_pixels
-from hasher.training.loop import Trainer
 from study.plan.tasks import Cell
+from tests.hasher.hashing import method_of, start
 
 CELL = Cell("digits", "gcn", 16)
 
@@ -37,14 +38,14 @@ def digits():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, digits):
     """A study of one cell that has a model, and the model."""
-    spec = make_spec(filters=["gcn"], bits=[16], trials=3, replicates=1, epochs=4)
+    spec = make_spec(methods=["gcn"], bits=[16], trials=3, replicates=1, epochs=4)
     run = write_study(tmp_path_factory.mktemp("runs"), spec)
     dataset, split = digits
-    config = HasherConfig(filter="gcn", bits=16, ae_width=32, epochs=2, start="random", learning_rate=0.001)
-    trainer = Trainer(config, dataset.features[split.train], 0, torch.device("cpu"))
-    list(trainer.run())
-    save_hasher(SavedHasher(trainer.model), load_study(run).run.model(CELL))
-    return run, trainer.model.eval()
+    config = HAGCNConfig(filter="gcn", bits=16, ae_width=32, epochs=2, start="random", learning_rate=0.001)
+    training = start(config, dataset.features[split.train])
+    list(epochs_left(training))
+    save_hasher(SavedHasher(method_of(config), config, training.model), load_study(run).run.model(CELL))
+    return run, training.model.eval()
 
 
 def test_neighbours_are_the_nearest_codes_and_wrong_ones_are_marked(trained, digits):
@@ -53,7 +54,7 @@ def test_neighbours_are_the_nearest_codes_and_wrong_ones_are_marked(trained, dig
     study = load_study(run)
     shown = nearest_neighbours(results_of(study, "digits"))
     rows = drawn(shown)
-    precision = study.evaluation("replicate", CELL, 0)["average_precision"]
+    precision = study.evaluation("test", CELL, 0)["map_by_query"]
     stated = [float(row[0].note.removeprefix("AP ")) for row in rows]
     assert len(rows) == 6 and stated == sorted(stated)
     assert (stated[0], stated[-1]) == pytest.approx((precision.min(), precision.max()), abs=0.005)
@@ -178,10 +179,10 @@ def test_data_that_cannot_be_found_are_said_to_be_missing(trained, tmp_path):
         update={"datasets": [study.spec.datasets[0].model_copy(update={"source": "gone.npz"})]}
     )
     records = study.records.assign(dataset="gone")
-    model = study.run.model(Cell("gone", "gcn", 16))
+    model = study.folder.model(Cell("gone", "gcn", 16))
     model.parent.mkdir(parents=True)
-    model.write_bytes(study.run.model(CELL).read_bytes())
-    (study.run.path / "evaluations" / "gone").symlink_to(study.run.path / "evaluations" / "digits")
+    model.write_bytes(study.folder.model(CELL).read_bytes())
+    (study.folder.path / "evaluations" / "gone").symlink_to(study.folder.path / "evaluations" / "digits")
     figure = nearest_neighbours(results_of(replace(study, spec=moved, records=records), "gone"))
     assert figure.drawing is None
     assert figure.sentence == (
@@ -192,8 +193,8 @@ def test_data_that_cannot_be_found_are_said_to_be_missing(trained, tmp_path):
 def test_a_cell_without_a_model_is_passed_over_for_the_next_best(trained):
     """The best cell by validation has no model; the other one, which has, is shown."""
     study = load_study(trained[0])
-    better = study.records.query("kind == 'search'").assign(method="none", map=0.99, state="complete")
-    spec = study.spec.model_copy(update={"filters": ["gcn", "none"]})
+    better = study.records.query("kind == 'search'").assign(method="none", map=0.99, score=0.99, state="complete")
+    spec = study.spec.model_copy(update={"methods": ["gcn", "none"]})
     study = replace(study, spec=spec, records=pd.concat([study.records, better], ignore_index=True))
     assert results_of(study, "digits").winners["method"].tolist() == ["none", "gcn"]
     assert "GCN, 16 bits" in nearest_neighbours(results_of(study, "digits")).title

@@ -83,7 +83,7 @@ def test_each_figure_is_drawn_or_says_why_not(report):
         assert found.keys() == ALL_KEYS
         assert {key for key, figure in found.items() if figure.drawing is None} == MISSING[name]
         for key, figure in found.items():
-            files = {path.suffix for path in (study.run.path / "figures" / dataset).glob(f"{key}.*")}
+            files = {path.suffix for path in (study.folder.path / "figures" / dataset).glob(f"{key}.*")}
             assert files == (set() if key in MISSING[name] else {".svg", ".png"})
             assert figure.sentence.startswith("Nothing to draw because") == (key in MISSING[name])
             assert not re.search(r"\b(nan|inf|None)\b", figure.sentence)
@@ -133,7 +133,7 @@ def test_counts_are_those_of_the_records(report):
     planned, complete, pruned, diverged, failed, not_run = map(int, re.findall(r">(\d+)</td>", row[1]))
     search = study.records[study.records["kind"] == "search"]
     states = Counter(search["state"])
-    assert planned == len(study.datasets) * len(study.spec.filters) * len(study.spec.bits) * study.spec.trials
+    assert planned == len(study.datasets) * len(study.spec.methods) * len(study.spec.bits) * study.spec.trials
     assert (complete, pruned, diverged, failed) == tuple(
         states[s] for s in ("complete", "pruned", "diverged", "failed")
     )
@@ -159,13 +159,13 @@ def test_what_the_user_named_is_text_and_not_html(tmp_path):
 def test_where_the_keys_are_from_is_said_where_it_was_kept(tmp_path):
     study = load_study(STUDIES["not_begun"](tmp_path))
     assert "Where its keys are from" not in write_report(study).read_text(encoding="utf-8")
-    study.run.origins.write_text("file: <mine>.yaml\nkeys: {bits: command line, trials: file, seed: default}\n"
+    study.folder.origins.write_text("file: <mine>.yaml\nkeys: {bits: command line, trials: file, seed: default}\n"
                                  "hyperparameters: {temperature: 0.25}\n", encoding="utf-8")  # fmt: skip
-    html = write_report(load_study(study.run.path)).read_text(encoding="utf-8")
+    html = write_report(load_study(study.folder.path)).read_text(encoding="utf-8")
     section = html[html.index('<section id="run">') : html.index('<section id="data">')]
     assert re.findall(r"<li><strong>(.*?)</strong>: (.*?)</li>", section) == [
         ("&lt;mine&gt;.yaml", "trials"), ("the command line", "bits [16, 32]"), ("defaults of a study", "seed 0"),
-        ("defaults of hasher/hagcn/config.py", "temperature 0.25"),
+        ("defaults of the methods", "temperature 0.25"),
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from study.plan.tasks import Cell
 @pytest.fixture
 def small(tmp_path):
     return write_study(
-        tmp_path, make_spec(datasets=["vectors.npz"], filters=["gcn"], bits=[16], trials=4, replicates=3)
+        tmp_path, make_spec(datasets=["vectors.npz"], methods=["gcn"], bits=[16], trials=4, replicates=3)
     )
 
 
@@ -25,10 +25,14 @@ def test_everything_is_found(small):
     assert study.datasets == ["vectors"]
     assert study.runs("search", cell)["index"].tolist() == [0, 1, 2, 3]
     assert study.runs("search", Cell("vectors", "none", 16)).empty
-    assert study.evaluation("replicate", cell, 0)["average_precision"].shape == (60,)
-    assert study.evaluation("replicate", cell, 99) is None
+    assert study.evaluation("test", cell, 0)["map_by_query"].shape == (60,)
+    assert study.evaluation("test", cell, 99) is None
     assert set(study.curve_rows("search", cell)["index"]) == {0, 1, 2, 3}
-    assert [(one.method, one.bits) for one in study.cells("vectors")][:2] == [("gcn", 16), ("float_cosine", 16)]
+    assert [(one.method, one.bits) for one in study.cells("vectors")][:2] == [("gcn", 16), ("lsh", 16)]
+    assert [(one.method, one.bits) for one in study.cells("vectors")][-2:] == [
+        ("float_cosine", 0),
+        ("float_diffusion", 0),
+    ]
 
 
 def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(small):
@@ -45,7 +49,7 @@ def test_the_winner_is_the_best_complete_trial_and_the_earlier_of_equals(small):
 
 
 def test_text_stays_text(tmp_path):
-    path = write_study(tmp_path, make_spec(datasets=["null.npz", "2024.npz"], filters=["none"], bits=[16], trials=1))
+    path = write_study(tmp_path, make_spec(datasets=["null.npz", "2024.npz"], methods=["none"], bits=[16], trials=1))
     study = load_study(path)
     assert set(study.records["dataset"]) == {"null", "2024"}
     assert study.winner(Cell("2024", "none", 16)) is not None

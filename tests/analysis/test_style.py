@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from analysis import style
-from hasher.baselines import BASELINES
-from hasher.methods.hagcn.config import FILTER_NAMES
+from hasher.filters import FILTERS
+from hasher.methods.registry import methods
+from hasher.references import REFERENCES
 
 #: Linear RGB as seen without one kind of cone (Machado, Oliveira & Fernandes 2009, severity 1).
 DICHROMATS = {
@@ -19,12 +20,17 @@ DICHROMATS = {
 
 
 def test_every_method_has_a_look():
-    assert style.FILTERS.keys() == set(FILTER_NAMES)
-    assert style.BASELINES.keys() == set(BASELINES)
+    assert style.METHODS.keys() == FILTERS.keys()
+    assert style.METHODS.keys() | style.BACKGROUND.keys() == methods().keys() | REFERENCES.keys()
+
+
+def test_a_method_of_another_package_always_looks_the_same():
+    assert style.look("white") == style.look("white") and style.look("white") != style.look("black")
+    assert not style.is_background("white") and style.is_background("itq") and not style.is_background("gcn")
 
 
 def test_markers_alone_tell_all_methods_apart():
-    markers = [look.marker for look in [*style.FILTERS.values(), *style.BASELINES.values()]]
+    markers = [look.marker for look in [*style.METHODS.values(), *style.BACKGROUND.values()]]
     assert len(set(markers)) == len(markers) and "" not in markers
 
 
@@ -32,7 +38,7 @@ def test_markers_alone_tell_all_methods_apart():
 def test_colours_of_filters_differ_to_every_kind_of_eye(kind):
     matrix = np.array(DICHROMATS.get(kind, np.eye(3)))
     seen = {}
-    for name, look in style.FILTERS.items():
+    for name, look in style.METHODS.items():
         colour = np.array(matplotlib.colors.to_rgb(look.colour))
         linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
         seen[name] = _lab(np.clip(matrix @ linear, 0, 1))

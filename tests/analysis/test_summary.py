@@ -8,7 +8,7 @@ from synthetic import make_spec, write_study
 
 from analysis.names import dataset_label, full_label, in_order, label
 from analysis.study_records import load_study
-from analysis.summary import METRICS, summarise
+from analysis.summary import AVERAGED, summarise
 
 
 def row(study, method, bits, dataset="digits"):
@@ -21,10 +21,10 @@ def row(study, method, bits, dataset="digits"):
 def test_means_deviations_and_counts(run_directory):
     study = load_study(run_directory)
     records = study.records
-    for method, bits, kind in (("spline", 32, "replicate"), ("itq", 16, "baseline")):
+    for method, bits, kind in (("spline", 32, "test"), ("itq", 16, "test")):
         own = records[(records["dataset"] == "digits") & (records["method"] == method) & (records["bits"] == bits)]
         runs, found = own[own["kind"] == kind], row(study, method, bits)
-        for metric in METRICS:
+        for metric in AVERAGED:
             values = runs[metric].tolist()
             mean = sum(values) / len(values)
             assert found[f"{metric}_mean"] == pytest.approx(mean)
@@ -35,7 +35,7 @@ def test_means_deviations_and_counts(run_directory):
         assert [found[state] for state in ("complete", "pruned", "diverged")] == [
             states.count(state) for state in ("complete", "pruned", "diverged")
         ]
-    assert len(summarise(study)) == 2 * (6 + 5) * 2
+    assert len(summarise(study)) == 2 * ((6 + 3) * 2 + 2)
 
 
 def test_what_is_missing_and_why(tmp_path):
@@ -51,24 +51,24 @@ def test_a_search_under_way_and_replicates_that_fail(tmp_path):
     def ending(task):
         if task.kind == "search":
             return "complete" if task.cell.method == "gcn" else ("failed" if task.index == 0 else None)
-        return "diverged" if task.kind == "replicate" else "complete"
+        return "diverged" if task.cell.method == "gcn" else "complete"
 
-    spec = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16, 128], trials=2, replicates=2)
+    spec = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16, 128], trials=2, replicates=2)
     study = load_study(write_study(tmp_path, spec, ending=ending))
-    assert row(study, "gcn", 16, "vectors")["missing"] == "no replicate complete (2 diverged)"
+    assert row(study, "gcn", 16, "vectors")["missing"] == "no test run complete (2 diverged)"
     assert row(study, "none", 16, "vectors")["missing"].startswith("search not finished")
     assert row(study, "pca_sign", 128, "vectors")["missing"] == "pca_sign has no 128-bit code on this data"
 
 
 def test_one_replicate_has_no_deviation_and_nothing_begun_has_no_scores(tmp_path):
     found = row(load_study(smallest(tmp_path)), "gcn", 8)
-    assert found["replicates"] == 1 and math.isnan(found["map_sd"]) and not math.isnan(found["map_mean"])
+    assert found["replicates"] == 1 and math.isnan(found["score_sd"]) and not math.isnan(found["score_mean"])
     assert set(summarise(load_study(not_begun(tmp_path)))["missing"]) == {"not run"}
 
 
 def test_names_and_order():
     assert in_order(["none", "itq", "own", "gcn", "float_cosine", "spline", "gcn"]) == [
-        "spline", "gcn", "none", "float_cosine", "itq", "own"
+        "spline", "gcn", "none", "itq", "float_cosine", "own"
     ]  # fmt: skip
     assert [full_label(name) for name in ("spline", "gcn", "lsh", "own")] == ["Spline (Poly)", "GCN", "LSH", "own"]
     assert (label("chebyshev"), dataset_label("stl10"), dataset_label("own")) == ("Chebyshev", "STL-10", "own")

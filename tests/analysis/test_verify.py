@@ -12,7 +12,7 @@ from analysis.study_records import load_study
 from analysis.tables import write_tables
 from analysis.verify import verify
 
-SPEC = make_spec(datasets=["vectors.npz"], filters=["gcn", "none"], bits=[16], trials=5, replicates=3)
+SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=5, replicates=3)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +58,16 @@ def test_studies_with_gaps_verify(name, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "column", "value", "says"),
     [
-        ("replicate", "map", lambda old: old + 1e-4, "map is"),
-        ("replicate", "map_at_k", lambda old: old - 1e-4, "map_at_k is"),
-        ("replicate", "precision_at_radius_2", 0.1, "precision_at_radius_2 is"),
-        ("replicate", "map_real_valued", lambda old: old + 1e-4, "map_real_valued is"),
-        ("replicate", "map_real_valued", float("nan"), "map_real_valued is"),
-        ("replicate", "queries", 59, "queries is"),
-        ("replicate", "learning_rate", 0.5, "has learning_rate 0.5, the winner"),
-        ("replicate", "epochs", 1, "has 1 epochs, the winner"),
-        ("replicate", "state", "sleeping", "has state sleeping"),
-        ("replicate", "seed", 1, "has seed 1, the study gives it"),
+        ("test", "map", lambda old: old + 1e-4, "map is"),
+        ("test", "map_at_k", lambda old: old - 1e-4, "map_at_k is"),
+        ("test", "precision_at_radius_2", 0.1, "precision_at_radius_2 is"),
+        ("test", "map_real_valued", lambda old: old + 1e-4, "map_real_valued is"),
+        ("test", "map_real_valued", float("nan"), "map_real_valued is"),
+        ("test", "queries", 59, "queries is"),
+        ("test", "learning_rate", 0.5, "has learning_rate 0.5, the winner"),
+        ("test", "epochs", 1, "has 1 epochs, the winner"),
+        ("test", "state", "sleeping", "has state sleeping"),
+        ("test", "seed", 1, "has seed 1, the study gives it"),
         ("search", "map", lambda old: old + 1e-4, "the best of its curve"),
         ("search", "index", 77, "not part of the study"),
         ("search", "index", 1, "there twice"),
@@ -101,7 +101,7 @@ def test_a_record_that_is_gone(copy):
 def test_a_changed_evaluation(copy):
     path = copy / "evaluations" / "vectors" / "gcn-16-1.npz"
     arrays = dict(np.load(path))
-    arrays["average_precision"][0] += 0.01
+    arrays["map_by_query"][0] += 0.01
     np.savez_compressed(path, **arrays)
     found = lines(copy)
     assert any(line.startswith("evaluations/vectors/gcn-16-1.npz: map is") for line in found)
@@ -112,11 +112,11 @@ def test_a_changed_evaluation(copy):
 def test_a_real_valued_score_without_its_queries(copy):
     path = copy / "evaluations" / "vectors" / "gcn-16-0.npz"
     arrays = dict(np.load(path))
-    del arrays["average_precision_real_valued"]
+    del arrays["map_real_valued_by_query"]
     np.savez_compressed(path, **arrays)
     (only,) = lines(copy)
     assert only.startswith("evaluations/vectors/gcn-16-0.npz: no scores by query that map_real_valued 0.")
-    alter(copy, "replicate", "map_real_valued", float("nan"))
+    alter(copy, "test", "map_real_valued", float("nan"))
     assert {line.split(":")[0] for line in lines(copy)} == {
         f"tables/vectors{name}" for name in ("-ladder.csv", "-ladder.md", "-ladder.tex", ".tex")
     }

@@ -60,7 +60,7 @@ def test_the_study_runs_on_the_three_files_by_name(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "analysis.report.write_report", lambda study: study.run.path / "report.html"
+        "analysis.report.write_report", lambda study: study.folder.path / "report.html"
     )  # tested elsewhere
     small = ["--epochs", "1", "--replicates", "1", "--bits", "4", "--filters", "spline", "gcn", "none"]
     assert run("paper.yaml", data, *small) == 0
