@@ -44,7 +44,7 @@ def trained(tmp_path_factory, digits):
     config = HAGCNConfig(filter="gcn", bits=16, ae_width=32, epochs=2, start="random", learning_rate=0.001)
     training = start(config, dataset.features[split.train])
     list(epochs_left(training))
-    save_hasher(SavedHasher(method_of(config), config, training.model), load_study(run).run.model(CELL))
+    save_hasher(SavedHasher(method_of(config), config, training.model), load_study(run).folder.model(CELL))
     return run, training.model.eval()
 
 

@@ -53,7 +53,7 @@ def test_a_directory_that_is_no_study_is_one_line(tmp_path, capsys):
 
 def test_the_environment_names_the_study_in_place_of_the_parameter(run_directory, monkeypatch):
     monkeypatch.setenv("HAGCN_RUN", str(run_directory))
-    assert open_study("runs/nowhere").run.path == run_directory
+    assert open_study("runs/nowhere").folder.path == run_directory
     monkeypatch.delenv("HAGCN_RUN")
     with pytest.raises(UserError, match="runs/nowhere: not a study"):
         open_study("runs/nowhere")

@@ -62,7 +62,7 @@ def test_tables_report_and_explain_share_everything(small, monkeypatch):
         "bootstrap_interval": cells, "per_query": cells, "compare_rows": 2, "summarise": 1, "chance_scores": 1,
         "ladder": 4,
     }  # fmt: skip
-    assert len(opened) == len(list(small.run.path.glob("evaluations/*/*.npz"))) and set(opened.values()) == {1}
+    assert len(opened) == len(list(small.folder.path.glob("evaluations/*/*.npz"))) and set(opened.values()) == {1}
 
 
 def test_whoever_asks_gets_the_same_object_and_other_records_another(small):

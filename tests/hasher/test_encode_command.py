@@ -69,7 +69,7 @@ def test_a_matrix_is_encoded(
     expected = expected_codes(make_hasher(), features.astype(dtype))
     np.testing.assert_array_equal(unpack(codes.packed, 13), expected)
     assert len(np.unique(expected, axis=0)) > 15
-    assert codes.items.labels is None and codes.config == make_hasher().config.model_dump()
+    assert codes.items.labels is None and codes.config == make_hasher().settings
 
 
 def test_what_is_known_of_the_items_stays_beside_their_codes(model: Path, features: np.ndarray) -> None:

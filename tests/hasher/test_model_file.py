@@ -174,7 +174,7 @@ def test_a_hasher_of_version_0_1_is_refused_whatever_is_in_it(tmp_path: Path) ->
         f"{path}: a hasher of hagcn-study 0.1 (before the ranking loss), which only that version reads: train it "
         "again, or check out version 0.1.0 (commit 2518bd1 or earlier)"
     )
-    assert main(["info", str(path)]) == 2 and FORMAT == "hagcn-hasher-2"
+    assert main(["info", str(path)]) == 2 and FORMAT == "hagcn-hasher-3"
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_there_is_no_radius(vectors):
         *RANKING_FIELDS,
         "bits",
         "precision_at_radius_2",
+        "precision_within_2",
         "radii",
         "precision_by_radius",
         "recall_by_radius",

@@ -42,13 +42,13 @@ def test_it_trains_tests_and_saves(embeddings: Path, capsys: pytest.CaptureFixtu
     encoder = saved.model.encoder
     found = score_codes(dataset, split, *encode_split(encoder, dataset, split), 200)
     assert found.map == pytest.approx(row["map"], abs=1e-12)
-    assert row["filter"] == "spline" and row["state"] == "complete" and row["filter_order"] == 8
+    assert row["method"] == "spline" and row["state"] == "complete" and row["filter_order"] == 8
 
 
 def test_rows_are_appended(embeddings: Path) -> None:
     assert train(embeddings, "--filter", "gcn") == 0 and train(embeddings, "--filter", "none", "--seed", "1") == 0
     rows = pd.read_csv(embeddings.parent / "runs.csv")
-    assert list(rows["filter"]) == ["gcn", "none"] and list(rows.seed) == [0, 1]
+    assert list(rows["method"]) == ["gcn", "none"] and list(rows.seed) == [0, 1]
 
 
 def test_divergence_is_a_row_and_exit_code_1(embeddings: Path, capsys: pytest.CaptureFixture[str]) -> None:
