@@ -148,7 +148,7 @@ def finished_in(run: StudyFolder) -> int:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path, end: signal.Signals) -> None:
     space = tmp_path / "tiny.yaml"
-    changes = {"datasets": [str(blobs)], "trials": 8, "epochs": 60, "report_every": 20}
+    changes = {"datasets": [str(blobs)], "trials": 6, "epochs": 40, "report_every": 20}
     from tests.study.conftest import TINY
 
     space.write_text(yaml.safe_dump({**TINY, **changes}))
