@@ -6,12 +6,12 @@ import shlex
 
 import pandas as pd
 
-from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import dataset_label, in_order, label
 from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
+from analysis.wording import counted, hyperparameter, listed
 from hasher.references import REFERENCES
 from hasher.retrieval.metrics import METRICS, SCORES
 from study.plan.dimensions import Dimension

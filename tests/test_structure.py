@@ -69,6 +69,18 @@ def test_no_module_imports_itself_by_way_of_others():
     TopologicalSorter({name: found - {name} for name, found in graph.items()}).prepare()
 
 
+@pytest.mark.parametrize("package", PACKAGES[:-1])
+def test_no_folder_imports_itself_by_way_of_others(package):
+    """As for modules, with each folder (or module beside it) taken as one, and imports inside functions counted."""
+    graph: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        if name.startswith(f"{package}."):
+            own = name.split(".")[1]
+            others = {found.split(".")[1] for found in imports(path) if found.startswith(f"{package}.")}
+            graph.setdefault(own, set()).update(others - {own})
+    TopologicalSorter(graph).prepare()
+
+
 def test_the_test_of_circles_can_fail():
     with pytest.raises(ValueError, match="cycle"):
         TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()

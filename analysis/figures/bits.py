@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import listed
 from analysis.names import label
 from analysis.paper_numbers import printed_map
 from analysis.results import DatasetResults
 from analysis.statistics.intervals import Interval
+from analysis.wording import listed
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.importance import EVALUATOR, FEWEST_TRIALS, Importances, importances
 from analysis.names import label
 from analysis.results import DatasetResults
+from analysis.wording import counted, hyperparameter, listed
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import counted, listed
 from analysis.names import label
 from analysis.results import DatasetResults
+from analysis.wording import counted, listed
 
 #: A cell has found what it will find once its best is this close to its last best.
 CLOSE = 0.005

@@ -9,9 +9,9 @@ from analysis import style
 from analysis.figures import canvas, method_curves
 from analysis.figures.method_curves import Curves
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import listed
 from analysis.names import label
 from analysis.results import DatasetResults
+from analysis.wording import listed
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:

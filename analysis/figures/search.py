@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.figures import canvas
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import in_order, label
 from analysis.results import DatasetResults
+from analysis.wording import counted, hyperparameter, listed
 from study.plan.dimensions import Dimension, Value
 
 

@@ -13,9 +13,9 @@ from analysis import style
 from analysis.figures import canvas
 from analysis.figures.paper_readings import ORDER, SCALE, THRESHOLD, paper_scale, readings
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.figures.wording import counted, hyperparameter, listed
 from analysis.names import label
 from analysis.results import DatasetResults
+from analysis.wording import counted, hyperparameter, listed
 
 #: More different values than this are put into bins before they are averaged.
 MOST_VALUES = 9

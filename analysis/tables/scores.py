@@ -6,13 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from analysis.figures.wording import listed
 from analysis.names import dataset_label, family_starts, full_label
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
+from analysis.wording import listed
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from study.plan.tasks import Cell
