@@ -44,7 +44,10 @@ def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
 
 
 def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
-    """The score of both studies and B minus A for every cell that either has, tested where that can be."""
+    """The score of both studies and B minus A for every cell that either has, tested where that can be.
+
+    Scores of two kinds are shown beside each other, without a difference.
+    """
     methods = in_order([cell.method for results in (first, second) for cell in results.cells])
     bits = sorted({*first.bits, *second.bits})
     cells = list(dict.fromkeys(first.cell(method, length) for method in methods for length in bits))
@@ -71,6 +74,8 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
 
 def _untestable(first: DatasetResults, second: DatasetResults) -> str:
     """Why no cell of the data set can be tested; empty where some may be."""
+    if first.metric != second.metric:
+        return f"A is scored by {first.metric}, B by {second.metric}"
     ours, theirs = (set(recorded_fingerprints(results.study, results.dataset)) for results in (first, second))
     return "the data are not the same (their fingerprints differ)" if ours and theirs and ours != theirs else ""
 
@@ -93,7 +98,7 @@ def _row(
     summaries = [_summary(results, cell) for results in (first, second)]
     means = [mean for mean, _ in summaries]
     row = [method_entry(cell.method), bits_entry(cell), *(with_spread(*summary) for summary in summaries)]
-    row.append(number(means[1] - means[0], signed="+"))
+    row.append(number(means[1] - means[0] if first.metric == second.metric else None, signed="+"))
     if isinstance(test, str):
         absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]
         note = test or (f"no score in {' and '.join(absent)}" if absent else "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.study_records import StudyRecords
-from analysis.summary import scored
+from analysis.summary import completed
 from hasher.references import REFERENCES
 from study.plan.tasks import NO_BITS, Cell
 
@@ -20,7 +20,7 @@ class Ladder:
         float_cosine: cosine of the float vectors.
         float_diffusion: heat diffusion over the graph of the database (see `hasher.diffusion`).
         real_valued: cosine of the encoder's outputs, mean over the cell's replicates.
-        signs: Hamming distance of their signs, over the same replicates: the cell's entry of the main table.
+        signs: Hamming distance of their signs, over the same replicates.
     """
 
     float_cosine: float
@@ -46,11 +46,12 @@ class Ladder:
 def ladder(study: StudyRecords, cell: Cell) -> Ladder:
     """The ladder of a cell.
 
-    A cell of which some replicate has no real-valued score has none: a mean over others could not be compared.
+    It is one of `map` whatever the study's objective is, for that alone is known on every rung. A cell of which some
+    replicate has no real-valued score has none: a mean over others could not be compared.
     """
-    replicates = scored(study, cell)
+    replicates = completed(study, cell)
     float_cosine, float_diffusion = (
-        float(scored(study, Cell(cell.dataset, name, NO_BITS))["map"].mean()) for name in REFERENCES
+        float(completed(study, Cell(cell.dataset, name, NO_BITS))["map"].mean()) for name in REFERENCES
     )
     real_valued = float(replicates["map_real_valued"].mean(skipna=False))
     return Ladder(float_cosine, float_diffusion, real_valued, float(replicates["map"].mean()))

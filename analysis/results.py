@@ -16,7 +16,7 @@ from analysis.per_query import PerQuery, per_query
 from analysis.statistics.column import FEWEST, Column, compare_rows
 from analysis.statistics.intervals import Interval, bootstrap_interval
 from analysis.study_records import Arrays, StudyRecords
-from analysis.summary import scored, summarise
+from analysis.summary import completed, summarise
 from hasher.references import REFERENCES
 from study.plan.tasks import NO_BITS, Cell
 
@@ -196,7 +196,7 @@ class DatasetResults:
         """Arrays of every evaluated test run by index, by cell."""
         found: dict[Cell, list[Arrays]] = {}
         for cell in self.cells:
-            indices = scored(self.study, cell)["index"]
+            indices = completed(self.study, cell)["index"]
             arrays = [self.study.evaluation("test", cell, int(index)) for index in indices]
             if known := [each for each in arrays if each is not None]:
                 found[cell] = known

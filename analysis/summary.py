@@ -70,10 +70,16 @@ def tested_runs(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     return study.runs("test", cell)
 
 
-def scored(study: StudyRecords, cell: Cell) -> pd.DataFrame:
-    """The test runs of a cell that have a score, by index."""
+def completed(study: StudyRecords, cell: Cell) -> pd.DataFrame:
+    """The test runs of a cell that ran to their end, by index."""
     runs = tested_runs(study, cell)
-    return runs[(runs["state"] == "complete") & runs["score"].notna()]
+    return runs[runs["state"] == "complete"]
+
+
+def scored(study: StudyRecords, cell: Cell) -> pd.DataFrame:
+    """Those of them that have a score. A reference has none where the study is about the radius, which it has not."""
+    runs = completed(study, cell)
+    return runs[runs["score"].notna()]
 
 
 def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.DataFrame:
@@ -84,8 +90,9 @@ def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.
     Columns:
         dataset, method, bits: the cell.
         searched: whether there is anything to search for in it.
-        replicates: test runs with a score; <metric>_mean and <metric>_sd over them for each of `AVERAGED` (sample
-            standard deviation; NaN from fewer than two).
+        replicates: test runs with a score.
+        <metric>_mean and <metric>_sd: over the complete test runs that have it, for each of `AVERAGED` (sample standard
+            deviation; NaN from fewer than two).
         replicates_planned, replicates_diverged, replicates_failed: what became of the test runs.
         planned, complete, pruned, timeout, diverged, failed, not_run: search trials; 0 where nothing is searched.
         validation_score: of the search's winner; NaN without one.
@@ -98,7 +105,7 @@ def summarise(study: StudyRecords, datasets: Sequence[str] | None = None) -> pd.
 
 
 def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
-    tested, complete = tested_counts(study, cell), scored(study, cell)
+    tested, complete, replicates = tested_counts(study, cell), completed(study, cell), len(scored(study, cell))
     searched, winner = search_counts(study, cell), study.winner(cell)
     search_seconds = float(study.runs("search", cell)["device_seconds"].sum())
     scores = {f"{metric}_mean": float(complete[metric].mean()) for metric in AVERAGED}
@@ -106,21 +113,21 @@ def _row(study: StudyRecords, cell: Cell) -> dict[str, Any]:
     return {
         "dataset": cell.dataset, "method": cell.method, "bits": cell.bits,
         "searched": study.spec.is_searched(cell.method),
-        "replicates": len(complete), **scores, **spreads,
+        "replicates": replicates, **scores, **spreads,
         "replicates_planned": tested.planned, "replicates_diverged": tested.diverged,
         "replicates_failed": tested.failed,
         **asdict(searched), "not_run": searched.not_run,
         "validation_score": float("nan") if winner is None else float(winner["score"]),
         "search_device_seconds": search_seconds,
         "device_seconds": search_seconds + float(tested_runs(study, cell)["device_seconds"].sum()),
-        "missing": "" if len(complete) else _reason(study, cell, searched, tested),
+        "missing": "" if replicates else _reason(study, cell, searched, tested),
     }  # fmt: skip
 
 
 def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -> str:
     if tested.complete:
         notes = tested_runs(study, cell).get("note", pd.Series(dtype=object)).dropna()
-        return str(notes.iloc[0]) if len(notes) else "no score was recorded"
+        return str(notes.iloc[0]) if len(notes) else f"it has no {study.metric.title(study.spec.k)}"
     if tested.ended:
         return f"no test run complete ({in_words(tested)})"
     if not searched.ended:

@@ -120,7 +120,7 @@ def _against_evaluations(study: StudyRecords, cell: Cell) -> Iterator[str]:
         task = Task("test", cell, int(row["index"]))
         if row["state"] != "complete":
             continue
-        if pd.isna(row["score"]):
+        if all(pd.isna(row[name]) for name in METRICS):
             if pd.isna(row.get("note")):
                 yield f"records.csv: {_name(task)} is complete and has neither a score nor a note"
             continue

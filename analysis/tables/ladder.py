@@ -13,6 +13,7 @@ from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Table, decimals, number
+from hasher.retrieval.metrics import METRICS
 from study.plan.tasks import Cell
 
 _RUNGS = (
@@ -34,12 +35,13 @@ def ladder_table(results: DatasetResults) -> Table:
          *(number(step, signed="+") for step in found.steps)]
         for cell, found in results.ladders.items()
     ]  # fmt: skip
+    in_main_table = "; this is the score of the main table" if results.study.metric is METRICS["map"] else ""
     notes = [
         "mAP of the same test queries, with the database ranked in four ways. Float cosine: by the cosine of the "
         "vectors. Float diffusion: by the heat that spreads from the query over the nearest-neighbour graph of all "
         "training items, still without hashing. Real-valued outputs: by the cosine of what the encoder puts out. "
-        "Signs: by the Hamming distance of the signs of that, which are the codes; this is the score of the main "
-        "table. The last two are means over replicates.",
+        f"Signs: by the Hamming distance of the signs of that, which are the codes{in_main_table}. The last two are "
+        "means over replicates.",
         "The steps: what a graph of the database adds to the vectors; how far the encoder, which sees one item at a "
         "time, falls short of that or goes beyond it; and what keeping only the signs costs or gains. It may gain: "
         "codes are trained behind a tanh, so the sizes that a cosine counts need mean nothing. The three add up to "
