@@ -20,7 +20,7 @@ from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
 from hasher.errors import UserError
-from hasher.methods.registry import resolve
+from hasher.methods.registry import find_method, resolve
 from hasher.references import REFERENCES
 from hasher.retrieval.metrics import SCORES
 from study.plan.tasks import NO_BITS, Cell, Task
@@ -28,17 +28,24 @@ from study.plan.tasks import NO_BITS, Cell, Task
 
 def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell:
     """The cell a person means. Raises `UserError` that lists what the study has."""
-    with suppress(ValueError):
-        method = resolve(method)
+    methods = [*study.spec.all_methods, *REFERENCES]
+    method = _named(method, methods)
     known: list[tuple[str, str, list[Any]]] = [
         ("data set", dataset, study.datasets),
-        ("method", method, [*study.spec.all_methods, *REFERENCES]),
+        ("method", method, methods),
         ("code length", bits, study.spec.bits),
     ]
     for kind, given, there in known:
         if given not in map(str, there):
             raise UserError(f"{given}: no such {kind} in {study.folder.path}, it has {', '.join(map(str, there))}")
     return results_of(study, dataset).cell(method, int(bits))
+
+
+def _named(written: str, methods: Iterable[str]) -> str:
+    """The method or reference that is meant: by any of its names, or as the rows of tables have it."""
+    with suppress(ValueError):
+        return resolve(written)
+    return next((name for name in methods if written.strip().lower() == full_label(name).lower()), written)
 
 
 def explain(study: StudyRecords, cell: Cell) -> RenderableType:
@@ -106,11 +113,11 @@ def _selection(study: StudyRecords, cell: Cell) -> list[str]:
     trials = study.runs("search", cell)
     rest = trials[(trials["state"] == "complete") & (trials["index"] != winner["index"])]["score"].max()
     lead = "" if pd.isna(rest) else f", {decimals(winner['score'] - rest, 4, '+')} ahead of the next"
+    epoch = f", best at epoch {shown(winner['chosen_epoch'])}" if find_method(cell.method).is_trained else ""
     return [
         *lines,
         f"rule: the complete trial with the best validation {metric}, the earlier of equals; test queries play no part",
-        f"winner: trial {winner['index']} with validation {metric} {decimals(winner['score'], 4)}{lead}, best at epoch "
-        f"{shown(winner['chosen_epoch'])}",
+        f"winner: trial {winner['index']} with validation {metric} {decimals(winner['score'], 4)}{lead}{epoch}",
         *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.method, winner.to_dict())),
     ]
 
@@ -165,12 +172,12 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
     winner = study.winner(cell)
     assert winner is not None
     sampled, fixed = study.spec.space_for(cell.method), study.spec.fixed_for(cell.method)
-    lines = [
-        f"method = {cell.method}",
-        f"bits = {cell.bits}",
-        f"epochs = {study.spec.epochs} (the study's)",
-        f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
-    ]
+    lines = [f"method = {cell.method}", f"bits = {cell.bits}"]
+    if find_method(cell.method).is_trained:
+        lines += [
+            f"epochs = {study.spec.epochs} (the study's)",
+            f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
+        ]
     for name in study.spec.hyperparameters:
         value = winner.get(name)
         if value is None or pd.isna(value):

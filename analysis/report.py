@@ -100,6 +100,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         section_titles=SECTION_TITLES,
         introductions=INTRODUCTIONS,
         more_tables=MORE_TABLES,
+        families=report_facts.families(study.spec),
         plan=report_facts.plan_in_words(study.spec),
         keys=study.origins.in_words(study.spec) if study.origins else [],
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],

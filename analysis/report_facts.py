@@ -12,11 +12,13 @@ from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
 from analysis.wording import counted, hyperparameter, listed
+from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from hasher.retrieval.metrics import METRICS, SCORES
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 from study.plan.tasks import all_tasks
+from study.record.export import family_of
 
 _SAMPLERS = {
     "tpe": "chosen by TPE",
@@ -26,25 +28,40 @@ _SAMPLERS = {
 }
 
 
+def families(spec: StudySpec) -> str:
+    """The families of the studied methods."""
+    return listed(list(dict.fromkeys(family_of(name) for name in in_order(spec.methods))))
+
+
 def plan_in_words(spec: StudySpec) -> list[str]:
     """What was to be run, a sentence each: the cells, the search, the test."""
     cells = len(spec.datasets) * len(spec.methods) * len(spec.bits)
-    trials = {spec.trials_of(name) for name in spec.methods if spec.is_searched(name)} or {0}
-    sampler = _SAMPLERS[spec.sampler.name]
-    given = len(spec.first_trials)
-    first = f", the first {given if given > 1 else 'one'} given" if given else ""
-    some = f"{min(trials)} to {max(trials)} trials" if len(trials) > 1 else counted(min(trials), "trial")
-    pruner = "run to their end" if spec.pruner.name == "none" else f"are pruned by {spec.pruner.name.replace('_', ' ')}"
+    searched = [name for name in in_order(spec.methods) if spec.is_searched(name)]
+    chosen = f"The trial with the best validation {METRICS[spec.objective].title(spec.k)} is trained again"
     return [
         f"{counted(cells, 'cell')}: {listed([label(name) for name in in_order(spec.methods)])} at "
         f"{listed([str(bits) for bits in spec.bits])} bits on "
         f"{listed([dataset_label(dataset.name) for dataset in spec.datasets])}.",
-        f"Each cell is searched with {some} {sampler}{first}, of at most "
-        f"{counted(spec.epochs, 'epoch')}; trials {pruner} and are scored on validation queries.",
-        f"The trial with the best validation {METRICS[spec.objective].title(spec.k)} is trained again with "
-        f"{counted(spec.replicates, 'fresh seed')} on everything that is not a test query, and scored once on the test "
-        f"queries. {_baselines(spec)} see the same split.",
+        _search(spec, searched),
+        f"{chosen if searched else 'Each is trained'} with {counted(spec.replicates, 'fresh seed')} on everything that "
+        f"is not a test query, and scored once on the test queries. {_baselines(spec)} see the same split.",
     ]
+
+
+def _search(spec: StudySpec, searched: list[str]) -> str:
+    if not searched:
+        return "Nothing is searched, for there is nothing to choose."
+    each = "Each cell" if len(searched) == len(spec.methods) else f"Each cell of {listed([*map(label, searched)])}"
+    trials = {spec.trials_of(name) for name in searched}
+    some = f"{min(trials)} to {max(trials)} trials" if len(trials) > 1 else counted(min(trials), "trial")
+    given = len(spec.first_trials)
+    first = f", the first {given if given > 1 else 'one'} given" if given else ""
+    search = f"{each} is searched with {some} {_SAMPLERS[spec.sampler.name]}{first}"
+    if not any(find_method(name).is_trained for name in searched):
+        return f"{search}, which are scored on validation queries."
+    pruner = "run to their end" if spec.pruner.name == "none" else f"are pruned by {spec.pruner.name.replace('_', ' ')}"
+    epochs = counted(spec.epochs, "epoch")
+    return f"{search}, of at most {epochs}; trials {pruner} and are scored on validation queries."
 
 
 def _baselines(spec: StudySpec) -> str:

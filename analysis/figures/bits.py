@@ -1,4 +1,4 @@
-"""mAP by filter and code length: the study's main result, as lines and as a heat map."""
+"""The score by method and code length: the study's main result, as lines and as a heat map."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 @dataclass(frozen=True)
 class Point:
-    """Mean test `map` of a cell or baseline and the ends of its 95% interval, both the mean where it has none."""
+    """Mean test score of a cell and the ends of its 95% interval, both the mean where it has none."""
 
     bits: int
     mean: float
@@ -55,7 +55,7 @@ def _points(results: DatasetResults, methods: list[str]) -> Points:
 
 
 def _printed(results: DatasetResults) -> Printed:
-    """The paper's numbers of this study's filters; empty where it has none."""
+    """The paper's numbers of this study's methods; empty where it has none."""
     found: Printed = {}
     for (method, bits), number in sorted(printed_map(results.dataset).items()):
         if method in results.methods:
@@ -137,7 +137,7 @@ def _draw_printed(panel: Axes, printed: Printed, place: dict[int, int]) -> None:
 
 
 def heat_map(results: DatasetResults) -> StudyFigure:
-    """Test `map` of every filter and code length as a coloured table."""
+    """The test score of every studied method and code length as a coloured table."""
     key, title = "filter-by-bits", f"{results.metric} by method and code length"
     means = [
         [results.summary(results.cell(method, bits))["score_mean"] for bits in results.bits]

@@ -1,4 +1,4 @@
-"""What a filter costs against what it gains."""
+"""What a method costs against what it gains."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 
 def cost_and_gain(results: DatasetResults) -> StudyFigure:
-    """Test `map` against the device-seconds that training one hasher takes, a point a cell."""
-    key, title = "cost-and-gain", "What a filter costs against what it gains"
+    """The test score against the device-seconds that training one hasher takes, a point a cell."""
+    key, title = "cost-and-gain", "What a method costs against what it gains"
     cells = _means(results)
     if cells.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")

@@ -27,7 +27,7 @@ def importance(results: DatasetResults) -> StudyFigure:
     found = [one for one in computed.values() if one is not None]
     if not found:
         return nothing_to_draw(
-            key, title, f"no filter has {FEWEST_TRIALS} complete trials that differ in score and in two hyperparameters"
+            key, title, f"no method has {FEWEST_TRIALS} complete trials that differ in score and in two hyperparameters"
         )
     left_out = [label(name) for name, one in computed.items() if one is None]
     return StudyFigure(key, title, _sentence(found, left_out), lambda: _draw(found))
@@ -46,7 +46,7 @@ def _sentence(found: list[Importances], left_out: list[str]) -> str:
     missing = f" Not computed for {listed(left_out)}: too few complete trials or hyperparameters." if left_out else ""
     return (
         f"Above what shuffled scores reach in 1 of 20 cases (the black ticks): {'; '.join(telling) or 'nothing'}. "
-        f"Optuna's {EVALUATOR}: where the best {span} of {trials} a filter, all code lengths together, lie apart "
+        f"Optuna's {EVALUATOR}: where the best {span} of {trials} a method, all code lengths together, lie apart "
         f"from the rest.{missing}"
     )
 

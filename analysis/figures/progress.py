@@ -45,7 +45,7 @@ def _courses(results: DatasetResults) -> Courses:
 
 
 def best_by_trials(results: DatasetResults) -> StudyFigure:
-    """The best validation `map` of each cell after each trial."""
+    """The best validation score of each cell after each trial."""
     key, title = "best-by-trials", "Best so far against trials"
     courses = _courses(results)
     if not courses:
@@ -100,7 +100,7 @@ def _draw_best(courses: Courses, x: str, x_label: str, y_label: str) -> Figure:
 
 
 def learning_curves(results: DatasetResults) -> StudyFigure:
-    """Validation `map` by epoch of every trial at one code length, and how each ended."""
+    """The validation score by epoch of every trial at one code length, and how each ended."""
     bits = results.reference_bits
     key, title = "learning-curves", f"Learning curves at {bits} bits"
     if results.curves.empty or "score" not in results.curves:
@@ -109,15 +109,18 @@ def learning_curves(results: DatasetResults) -> StudyFigure:
     filters = [one for one in results.searched if (curves["method"] == one).any()]
     if not filters:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
-    return StudyFigure(key, title, _curves_sentence(results, bits), lambda: _draw_curves(results, curves, filters))
+    sentence = _curves_sentence(results, bits, filters)
+    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, filters))
 
 
-def _curves_sentence(results: DatasetResults, bits: int) -> str:
-    trials = results.trials[results.trials["bits"] == bits]
+def _curves_sentence(results: DatasetResults, bits: int, filters: list[str]) -> str:
+    def shown(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[(rows["bits"] == bits) & rows["method"].isin(filters)]
+
+    trials, winners = shown(results.trials), shown(results.winners)
     states = trials["state"].value_counts()
     said = {"pruned": "pruned", "timeout": "over the time limit", "diverged": "diverged", "failed": "failed"}
     other = [f"{states[state]} {words}" for state, words in said.items() if state in states]
-    winners = results.winners[results.winners["bits"] == bits]
     chosen = ""
     if len(winners):
         epochs, most = winners["chosen_epoch"].astype(int), results.study.spec.epochs

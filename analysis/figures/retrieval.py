@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import style
 from analysis.figures import canvas, method_curves
 from analysis.figures.method_curves import Curves
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
@@ -26,13 +25,14 @@ def precision_recall(results: DatasetResults) -> StudyFigure:
     if not found:
         return nothing_to_draw(key, title, "nothing with codes was evaluated")
     bits = method_curves.reference(results, found)
-    return StudyFigure(key, title, _recall_sentence(found[bits], bits), lambda: _draw_precision_recall(found))
+    sentence = _recall_sentence(results, found[bits], bits)
+    return StudyFigure(key, title, sentence, lambda: _draw_precision_recall(found))
 
 
-def _recall_sentence(curves: Curves, bits: int) -> str:
+def _recall_sentence(results: DatasetResults, curves: Curves, bits: int) -> str:
     at_half = {method: float(np.interp(0.5, *curve)) for method, curve in curves.items()}
-    ours = [method for method in at_half if not style.is_background(method)]
-    others = [method for method in at_half if style.is_background(method)]
+    ours = [method for method in at_half if method in results.methods]
+    others = [method for method in at_half if method in results.baselines]
     best = [max(group, key=lambda method: at_half[method]) for group in (ours, others) if group]
     found = " against ".join(f"{at_half[method]:.2f} with {label(method)}" for method in best)
     return (

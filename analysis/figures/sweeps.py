@@ -32,8 +32,8 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """The complete trials of one filter: ``value``, ``map``, ``bits``, and ``level``, its `map` with the effect of the
-    code length taken out; `middles`: the median ``level`` of each value or bin of values."""
+    """The complete trials of one filter: ``value``, ``score``, ``bits``, and ``level``, its score with the effect of
+    the code length taken out; `middles`: the median ``level`` of each value or bin of values."""
 
     trials: pd.DataFrame
     middles: pd.DataFrame
@@ -55,7 +55,7 @@ def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, 
         return nothing_to_draw(key, title, f"the study did not vary the {hyperparameter(name)}")
     found = {one: sweep for one in varied if (sweep := _collect(results.complete, one, name)) is not None}
     if not found:
-        return nothing_to_draw(key, title, "no filter has complete trials at two values of it")
+        return nothing_to_draw(key, title, "no method has complete trials at two values of it")
     return StudyFigure(key, title, _sentence(found, name), lambda: _draw(results, found, name, paper))
 
 

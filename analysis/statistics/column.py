@@ -65,7 +65,7 @@ def compare_rows(means: Mapping[str, float], scores: Mapping[str, PerQuery | Non
     """Compare every two rows of a column that have a score.
 
     Args:
-        means: the `map` that the table shows, by row; rows without a score are left out.
+        means: the score that the table shows, by row; rows without a score are left out.
         scores: the same by run and query, None where that is not known.
 
     All pairs are one family for Holm's correction. The best row is found in the same data, so comparisons with it

@@ -1,4 +1,4 @@
-"""Confidence intervals of a cell's `map` over fresh seeds and fresh queries."""
+"""Confidence intervals of a cell's score over fresh seeds and fresh queries."""
 
 from __future__ import annotations
 

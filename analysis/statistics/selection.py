@@ -17,8 +17,8 @@ class Optimism:
     """How much lower a winner scores with fresh seeds on the test queries than in the search that chose it.
 
     Attributes:
-        search: the winner's validation `map`.
-        fresh: mean test `map` of its replicates.
+        search: the winner's validation score.
+        fresh: mean test score of its replicates.
         gap: `search` minus `fresh`. It holds three things that one study cannot tell apart: the luck of the best of
             many trials; validation queries being easier or harder than test queries; and replicates training on
             more items.
@@ -32,7 +32,7 @@ class Optimism:
 
 
 def optimism(search: float, replicates: NDArray[np.float64]) -> Optimism:
-    """The optimism of one cell's selection from its winner's validation `map` and its replicates' test `map`."""
+    """The optimism of one cell's selection from its winner's validation score and its replicates' test scores."""
     fresh = float(replicates.mean())
     spread = float(replicates.std(ddof=1)) if len(replicates) > 1 else float("nan")
     return Optimism(search, fresh, search - fresh, spread)
@@ -70,10 +70,10 @@ def order_stability(
     """Resample half of the trials of every filter and choose winners again.
 
     Args:
-        trials: validation `map` of each filter's ended trials in the order they were started, NaN for one that is not
+        trials: validation score of each filter's ended trials in the order they were started, NaN for one that is not
             complete: it counts as a trial, as it did in the search, and cannot win. Half of n trials is n // 2, at
             least one. A filter left without a complete trial comes last.
-        tested: mean test `map` of the filters that have one.
+        tested: mean test score of the filters that have one.
 
     Returns None where fewer than two filters have a complete trial.
     """

@@ -1,11 +1,11 @@
-"""What a study cost: per cell, and what each filter's cost buys."""
+"""What a study cost: per cell, and what each method's cost buys."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.names import dataset_label, label
+from analysis.names import dataset_label, family_starts, label
 from analysis.per_query import difference
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST
@@ -18,7 +18,7 @@ _HOUR = 3600.0
 
 
 def cost_table(results: DatasetResults) -> Table:
-    """Trials by how they ended, and device-hours, of every filter's cell; the last row is all of them together."""
+    """Trials by how they ended, and device-hours, of every searched cell; the last row is all of them together."""
     columns = [
         METHOD, BITS, *count_columns(results),
         Column("search_device_hours", "Search, device-hours"), Column("device_hours", "All, device-hours"),
@@ -48,7 +48,7 @@ def _hours(seconds: float) -> Entry:
 
 
 def cost_by_filter_table(results: DatasetResults) -> Table:
-    """Training time of each filter's replicates beside what it gains over no graph and over GCN."""
+    """Training time of each searched method's replicates beside what it gains over no graph and over GCN."""
     columns = [
         METHOD, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
         Column("times_none", "Times no graph"), Column("gain_over_none", f"{results.metric} gain over no graph"),
@@ -65,16 +65,16 @@ def cost_by_filter_table(results: DatasetResults) -> Table:
         ])  # fmt: skip
     notes = [
         "Seconds an epoch: mean training time of the replicates, each cell with the width, batch size and filter order "
-        "chosen for it, so a filter may also be dearer for having chosen a wider autoencoder.",
+        "chosen for it, so a method may also be dearer for having chosen a wider autoencoder.",
         f"Gain: mean difference in test {results.metric} over the code lengths both methods have, with its 95% "
         f"interval over seeds and queries (from {FEWEST} replicates on).",
     ]
     absent = [label(name) for name in ("none", "gcn") if name not in results.searched]
     if absent:
         notes.append(f"Not in this study: {' and '.join(absent)}.")
-    return Table(
-        "cost-by-filter", f"{dataset_label(results.dataset)}: what a filter costs and gains", columns, rows, notes
-    )
+    starts = frozenset(family_starts(results.searched))
+    title = f"{dataset_label(results.dataset)}: what a method costs and gains"
+    return Table("cost-by-filter", title, columns, rows, notes, starts)
 
 
 def _seconds_an_epoch(results: DatasetResults, filter_name: str) -> float:

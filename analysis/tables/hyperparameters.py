@@ -44,7 +44,8 @@ def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]
         for name in sampled
     ]
     listed = ", ".join(f"{name} ({end})" for name, end in at_edge.items())
-    course = [_value(winner, "chosen_epoch", False), count(int(winner["index"])), number(float(winner["score"]))]
+    epochs = _value(winner, "chosen_epoch", False) if find_method(cell.method).is_trained else Entry(MISSING)
+    course = [epochs, count(int(winner["index"])), number(float(winner["score"]))]
     return [*names, *values, *course, Entry(listed)]
 
 
@@ -74,7 +75,7 @@ def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
         )
     fixed = sorted({f"{name} = {shown(value)}" for f in spec.methods for name, value in spec.fixed_for(f).items()})
     if fixed:
-        notes.append(f"Fixed for all trials of a filter: {', '.join(fixed)}.")
+        notes.append(f"Fixed for all trials of a method: {', '.join(fixed)}.")
     if not sampled:
         notes.append("Nothing was sampled in this study.")
     return notes

@@ -1,4 +1,4 @@
-"""Intervals, tests, the optimism of selection and the stability of the filters' order."""
+"""Intervals, tests, the optimism of selection and the stability of the methods' order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from study.plan.tasks import Cell
 
 
 def intervals_table(results: DatasetResults) -> Table:
-    """The 95% interval of every cell's mean `map`."""
+    """The 95% interval of every cell's mean score."""
     columns = [
         METHOD, BITS, Column("replicates", "Replicates"), Column("queries", "Queries"), Column("score", results.metric),
         Column("low", "95% low"), Column("high", "95% high"), Column("note", "Note", "left"),
@@ -153,7 +153,7 @@ def selection_table(results: DatasetResults) -> Table:
 
 
 def order_table(results: DatasetResults) -> Table:
-    """Whether half of the trials would have put the filters in another order."""
+    """Whether half of the trials would have put the searched methods in another order."""
     columns = [
         BITS, Column("order", f"Order by best validation {results.metric}", "left"),
         Column("order_changes", "P(order changes)"),
@@ -162,14 +162,14 @@ def order_table(results: DatasetResults) -> Table:
     ]  # fmt: skip
     rows = [_order_row(bits, _stability(results, bits)) for bits in results.bits]
     notes = [
-        f"Of {DRAWS} draws of a random half of every filter's trials (pruned, diverged and failed ones count as trials "
-        "and cannot win), with winners chosen again by validation score: the share in which the filters' order, or the "
-        "best filter, is another one.",
+        f"Of {DRAWS} draws of a random half of every method's trials (pruned, diverged and failed ones count as trials "
+        "and cannot win), with winners chosen again by validation score: the share in which the methods' order, or the "
+        "best method, is another one.",
         "Agreement with the order shown is Kendall's τ, 1 for the same and -1 for the reverse: on average over these "
         "draws; of the first half of the trials in time, which is closer to what a search of half the length would "
         "have found; and of the replicates' test score.",
     ]
-    title = f"{dataset_label(results.dataset)}: the filters' order with half of the trials"
+    title = f"{dataset_label(results.dataset)}: the methods' order with half of the trials"
     return Table("order", title, columns, rows, notes)
 
 
@@ -188,7 +188,7 @@ def _validation_scores(results: DatasetResults, cell: Cell) -> NDArray[np.float6
 
 def _order_row(bits: int, found: OrderStability | None) -> list[Entry]:
     if found is None:
-        return [count(bits), Entry("fewer than two filters to compare"), *[Entry(MISSING)] * 5]
+        return [count(bits), Entry("fewer than two methods to compare"), *[Entry(MISSING)] * 5]
     return [
         count(bits), _order(found.filters), number(found.changes, 2), number(found.best_changes, 2),
         number(found.agreement, 2), number(found.first_half_agreement, 2), number(found.test_agreement, 2),
