@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("explain", help="print everything that one cell of the main table rests on")
     one.add_argument("runs", type=Path, metavar="RUN")
     one.add_argument("dataset", metavar="DATASET")
-    one.add_argument("method", metavar="METHOD", help="a method, as in records.csv")
+    one.add_argument("method", metavar="METHOD", help="a method, as in records.csv or as in the tables")
     one.add_argument("bits", metavar="BITS")
     one.set_defaults(run=_explain)
     check = commands.add_parser("verify", help="recompute every table from the records; exit code 1 where one differs")

@@ -1,6 +1,9 @@
 """Looks can be told apart, in colour, in grey and by the colour-blind."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import matplotlib.colors
 import numpy as np
@@ -27,6 +30,24 @@ def test_every_method_has_a_look():
 def test_a_method_of_another_package_always_looks_the_same():
     assert style.look("white") == style.look("white") and style.look("white") != style.look("black")
     assert not style.is_background("white") and style.is_background("itq") and not style.is_background("gcn")
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_it_looks_the_same_in_every_process(seed):
+    """Whatever strings hash to in it, and whatever was asked for before."""
+    code = "from analysis import style; style.look('black'); print(style.look('white'))"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(style.look("white"))
+
+
+def test_it_looks_like_none_that_is_known():
+    known = [*style.METHODS.values(), *style.BACKGROUND.values()]
+    for number in range(200):
+        look = style.look(f"method {number}")
+        assert look.line == "-"
+        assert look.colour not in {one.colour for one in known} and look.marker not in {one.marker for one in known}
+    assert len({style.look(f"method {number}") for number in range(200)}) >= 10
 
 
 def test_markers_alone_tell_all_methods_apart():
