@@ -94,7 +94,7 @@ class Recorder:
         if not isinstance(step, Step) or running.job.task.kind != "search" or not step.epochs:
             return False
         last = step.epochs[-1]
-        if self.ledger.report(running.job.task, int(last["epoch"]), last["map"]):
+        if self.ledger.report(running.job.task, int(last["epoch"]), last[running.job.objective]):
             running.state = "pruned"
             return True
         return False
