@@ -46,10 +46,11 @@ def per_query(study: StudyRecords, cell: Cell) -> PerQuery | None:
     if any(not np.array_equal(each["query_index"], queries) for each in arrays):
         raise UserError(f"{study.folder.path}: the runs of {cell} were not tested on the same queries")
     values = np.stack([each[study.metric.array] for each in arrays]).astype(np.float64)
-    return PerQuery(values, runs, queries, _is_fixed(cell.method))
+    return PerQuery(values, runs, queries, is_fixed(cell.method))
 
 
-def _is_fixed(method: str) -> bool:
+def is_fixed(method: str) -> bool:
+    """Whether nothing in a method or reference is random."""
     return method in REFERENCES or not find_method(method).has_randomness
 
 

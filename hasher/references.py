@@ -25,7 +25,6 @@ class Reference:
     which the ladder shows, and can be the best of no column.
     """
 
-    name: str
     label: str
     evaluate: Callable[[EmbeddingSet, Split, int], Retrieval]
     is_compared: bool
@@ -47,6 +46,6 @@ def _float_diffusion(dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
 
 
 REFERENCES: dict[str, Reference] = {
-    "float_cosine": Reference("float_cosine", "Float cosine", _float_cosine, is_compared=True),
-    "float_diffusion": Reference("float_diffusion", "Float diffusion", _float_diffusion, is_compared=False),
+    "float_cosine": Reference("Float cosine", _float_cosine, is_compared=True),
+    "float_diffusion": Reference("Float diffusion", _float_diffusion, is_compared=False),
 }

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from hasher.commands.options import method_name
 from hasher.errors import UserError
-from hasher.methods.registry import methods, resolve
+from hasher.methods.registry import methods
 from study.options import Resources, RunOptions, TrackingOptions
 from study.plan.origins import Origins
 from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_study
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--name", help="name of the study and its directory (default: the file's, or the data's)")
     study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
     study.add_argument(
-        "--methods", "--filters", nargs="+", type=_method, metavar="METHOD",
+        "--methods", "--filters", nargs="+", type=method_name, metavar="METHOD",
         help=f"methods to search and compare: {', '.join(methods())}",
     )  # fmt: skip
     study.add_argument("--bits", nargs="+", type=int, metavar="N", help="code lengths")
@@ -111,13 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     running.add_argument("--quiet", action="store_true", help="print errors only")
     return parser
-
-
-def _method(written: str) -> str:
-    try:
-        return resolve(written)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> float:

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from analysis.names import dataset_label, family_starts, full_label
+from analysis.per_query import is_fixed
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
 from analysis.wording import listed
-from hasher.methods.registry import find_method
-from hasher.references import REFERENCES
+from hasher.filters import FILTERS
 from study.plan.tasks import Cell
 
 #: The filter that is the ablation of all others.
@@ -76,14 +76,13 @@ def _name(cell: Cell) -> str:
 
 
 def _fixed(results: DatasetResults) -> str:
-    fixed = [name for name in results.compared if name in REFERENCES or not find_method(name).has_randomness]
-    return listed([full_label(name) for name in fixed])
+    return listed([full_label(name) for name in results.compared if is_fixed(name)])
 
 
 def _worth_of_a_graph(results: DatasetResults) -> list[str]:
     """Where a graph filter differs from the same model without a graph, by the tests of the column."""
     found: dict[str, dict[str, list[str]]] = {"better": {}, "worse": {}, "not shown to differ": {}}
-    for name in results.methods:
+    for name in (name for name in results.methods if name in FILTERS):
         for bits, column in results.columns.items():
             pair = column.between(name, NO_GRAPH)
             if pair is not None and pair.test is not None and pair.adjusted is not None:
@@ -94,7 +93,8 @@ def _worth_of_a_graph(results: DatasetResults) -> list[str]:
     if not tested:
         return []
     if len(tested) == 1:
-        says = f"{tested[0][0]} in all {sum(map(len, tested[0][1].values()))} entries"
+        entries = sum(map(len, tested[0][1].values()))
+        says = f"{tested[0][0]} in {'the one entry' if entries == 1 else f'all {entries} entries'}"
     else:
         says = "; ".join(
             f"{shown}: " + ", ".join(f"{name} at {listed(lengths)} bits" for name, lengths in filters.items())

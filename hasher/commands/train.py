@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from hasher.commands.options import method_name
 from hasher.contract import Training, epochs_left
 from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.files import write_atomically
-from hasher.methods.registry import find_method, methods, resolve
+from hasher.methods.registry import find_method, methods
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.retrieval import Retrieval
 from hasher.retrieval.metrics import METRICS, scores_of
@@ -25,7 +26,7 @@ def add_parser(subparsers: Any, name: str) -> None:
     parser = subparsers.add_parser(name, help="train one hasher, test it and save it")
     parser.add_argument("dataset", metavar="DATASET", help="built-in name, .npz file or folder of .npy files")
     parser.add_argument(
-        "--method", "--filter", type=_method, default="chebyshev", metavar="METHOD",
+        "--method", "--filter", type=method_name, default="chebyshev", metavar="METHOD",
         help=f"{', '.join(methods())} (default chebyshev)",
     )  # fmt: skip
     for field, info in _hyperparameters().items():
@@ -89,13 +90,6 @@ def run(given: argparse.Namespace) -> int:
     told = "  ".join(f"{metric.title(given.k)} {scores[name]:.4f}" for name, metric in METRICS.items())
     print(f"test: {told}\nrow in {given.csv}, model in {path}")
     return 0
-
-
-def _method(written: str) -> str:
-    try:
-        return resolve(written)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _hyperparameters() -> dict[str, Any]:

@@ -17,9 +17,8 @@ from hasher.filters.unfiltered import NoFilter
 
 @dataclass(frozen=True)
 class Order:
-    """What a filter's order is, the one it has by default, and the smallest it can have."""
+    """The order that a filter has by default, and the smallest it can have."""
 
-    meaning: str
     default: int
     smallest: int = 1
 
@@ -37,11 +36,11 @@ class FilterFacts:
 #: In the order of the paper's tables, then those its tables do not have. The paper's "Poly" is the B-spline filter of
 #: its code; "Fourier" is only in its figures.
 FILTERS: dict[str, FilterFacts] = {
-    "spline": FilterFacts("Spline", SplineFilter, Order("basis functions", 8, smallest=4), "Poly"),
-    "lanczos": FilterFacts("Lanczos", LanczosFilter, Order("Krylov steps", 4)),
-    "chebyshev": FilterFacts("Chebyshev", ChebyshevFilter, Order("degree", 3), "Cheby"),
+    "spline": FilterFacts("Spline", SplineFilter, Order(8, smallest=4), "Poly"),  # basis functions
+    "lanczos": FilterFacts("Lanczos", LanczosFilter, Order(4)),  # Krylov steps
+    "chebyshev": FilterFacts("Chebyshev", ChebyshevFilter, Order(3), "Cheby"),  # degree
     "gcn": FilterFacts("GCN", GCNFilter),
-    "fourier": FilterFacts("Fourier", FourierFilter, Order("modes", 16)),
+    "fourier": FilterFacts("Fourier", FourierFilter, Order(16)),  # modes
     "none": FilterFacts("No graph", NoFilter),
 }
 

@@ -8,11 +8,17 @@ from typing import Any
 import optuna
 import pytest
 
+from hasher.retrieval.metrics import METRICS
+from study.drive.lost_workers import LostWorkers
+from study.drive.recorder import Recorder
 from study.plan.finished import winner
+from study.plan.order import Plan
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, searched_cells
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
+from study.record.study_folder import StudyFolder
+from study.work.runs import Step
 
 #: map and map_at_k of four trials, in which they disagree about the best.
 SCORES = [(0.2, 0.6), (0.5, 0.3), (0.4, 0.8), (0.3, 0.1)]
@@ -60,6 +66,20 @@ def test_the_pruner_compares_its_scores(tiny: StudySpec, tmp_path: Path) -> None
         assert job.objective == objective
         decisions[objective] = ledger.report(job.task, 2, 0.4)
     assert decisions == {"map": False, "map_at_k": True}
+
+
+@pytest.mark.parametrize("objective", METRICS)
+def test_a_step_is_reported_by_it(tiny: StudySpec, tmp_path: Path, objective: str) -> None:
+    """From a worker's step by the recorder to Optuna: the epoch's value of the objective, under its own name."""
+    spec = tiny.model_copy(update={"objective": objective})
+    storage = open_storage(str(tmp_path / "journal.log"))
+    ledger = Ledger(spec, storage)
+    recorder = Recorder(ledger, Plan(spec, ledger.finished), StudyFolder(tmp_path), LostWorkers(lambda: 0), {})
+    job = recorder.start("a")
+    assert job is not None and job.task.kind == "search"
+    assert not recorder.should_stop("a", Step("running", {}, [{"epoch": 2, objective: 0.25}]))
+    (trial,) = optuna.load_study(study_name=f"{spec.name}/{job.task.cell}", storage=storage).trials
+    assert trial.intermediate_values == {2: 0.25}
 
 
 @pytest.mark.parametrize("name", ["map_released", "map_real_valued", "mAP", "speed"])

@@ -1,0 +1,13 @@
+"""Types of options that more than one command line has."""
+
+import argparse
+
+from hasher.methods.registry import resolve
+
+
+def method_name(written: str) -> str:
+    """The name of the method that is meant; for `argparse`, which then tells what it was given in place of one."""
+    try:
+        return resolve(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
