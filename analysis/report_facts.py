@@ -54,7 +54,7 @@ def _search(spec: StudySpec, searched: list[str]) -> str:
     each = "Each cell" if len(searched) == len(spec.methods) else f"Each cell of {listed([*map(label, searched)])}"
     trials = {spec.trials_of(name) for name in searched}
     some = f"{min(trials)} to {max(trials)} trials" if len(trials) > 1 else counted(min(trials), "trial")
-    given = len(spec.first_trials)
+    given = max(spec.given_trials(name) for name in searched)
     first = f", the first {given if given > 1 else 'one'} given" if given else ""
     search = f"{each} is searched with {some} {_SAMPLERS[spec.sampler.name]}{first}"
     if not any(find_method(name).is_trained for name in searched):

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from benchmarks.started import started
 from hasher.methods.hagcn.config import HAGCNConfig
-from hasher.methods.hagcn.method import start_hagcn
 from hasher.training.loop import GradientTraining
 
 BATCH, DIMENSIONS, CLASSES = 256, 64, 10
@@ -38,7 +38,7 @@ def trainer(name: str, order: int | None, width: int, features: torch.Tensor) ->
     config = HAGCNConfig.parse(
         {"filter": name, "filter_order": order, "ae_width": width, "batch_size": BATCH}, where="benchmark"
     )
-    return start_hagcn(config, features.numpy(), seed=0, device=torch.device("cpu"))
+    return started(config, features.numpy())
 
 
 def measure(width: int, threads: int, rounds: int) -> Table:

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from benchmarks.started import started
 from hasher.data import load_dataset
 from hasher.filters import FILTERS
 from hasher.graph import Graph, knn_graph, normalised_adjacency
 from hasher.methods.hagcn.config import HAGCNConfig
-from hasher.methods.hagcn.method import start_hagcn
 from hasher.methods.hagcn.model import HAGCN
 from hasher.training.batches import neighbourhood_order
 from hasher.training.loop import GradientTraining
@@ -84,7 +84,7 @@ def measure_steps(rounds: int) -> Table:
         config = HAGCNConfig.parse(
             {"filter": name, "bits": BITS, "ae_width": WIDTH, "batch_size": BATCH, "epochs": 10_000}, "benchmark"
         )
-        trainer = start_hagcn(config, dataset.features, seed=0, device=torch.device("cpu"))
+        trainer = started(config, dataset.features)
         bare = products(trainer, config, torch.from_numpy(np.array(dataset.features[:BATCH])))
         for _ in range(2):  # the first steps also load and compile
             trainer.run_epoch(), bare()
@@ -106,7 +106,7 @@ def measure_tree() -> str:
     config = HAGCNConfig.parse(
         {"filter": "gcn", "ae_width": WIDTH, "batch_size": BATCH, "batches": "random", "epochs": 10_000}, "benchmark"
     )
-    trainer = start_hagcn(config, features[: STEPS * BATCH].numpy(), seed=0, device=torch.device("cpu"))
+    trainer = started(config, features[: STEPS * BATCH].numpy())
     trainer.run_epoch()
     epoch = median(trainer.run_epoch().seconds for _ in range(5)) / (STEPS * BATCH) * ITEMS
     share = tree / epoch

@@ -76,6 +76,13 @@ class DatabaseGraph:
         return eigenvalues, vectors
 
 
+def cached_nearest(
+    features: NDArray[np.float32], mean: NDArray[np.float32], cache: ContentCache, k: int
+) -> list[NDArray[Any]]:
+    """`nearest` of `features` (n, d) centred on `mean` (d,): items (n, k) and cosines (n, k), from the cache."""
+    return cache.get(f"nearest-{k}", 2, lambda: nearest(unit_vectors(features, mean), k))
+
+
 def build_graph(
     features: NDArray[np.float32], mean: NDArray[np.float32], cache: ContentCache, k: int, edge_power: float
 ) -> DatabaseGraph:
@@ -84,10 +91,7 @@ def build_graph(
     Weights are those of `hasher.graph.knn_graph`.
     """
 
-    def compute() -> tuple[NDArray[Any], ...]:
-        return nearest(unit_vectors(features, mean), k)
-
-    items, cosines = cache.get(f"nearest-{k}", 2, compute)
+    items, cosines = cached_nearest(features, mean, cache, k)
     found = items >= 0
     starts = np.repeat(np.arange(len(items)), items.shape[1]).reshape(items.shape)[found]
     own = 1 / np.sqrt(np.maximum(cosines.max(axis=1), LEAST_COSINE))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.content_cache import ContentCache
-from hasher.database_graph import DatabaseGraph, build_graph
+from hasher.database_graph import DatabaseGraph, build_graph, cached_nearest
 from hasher.database_graph.neighbours import unit_vectors
 from hasher.projections import Floats, PrincipalComponents, itq_rotation
 
@@ -65,6 +65,11 @@ class TrainingItems:
             return [unit_vectors(vectors, np.zeros_like(self.mean))]
 
         return self.cache.get(f"diffused-{NEIGHBOURS}-{EDGE_POWER:g}-{DIFFUSION_STEPS}", 1, compute)[0]
+
+    def nearest(self, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The `k` nearest others of every item and their cosines; see `hasher.database_graph.neighbours.nearest`."""
+        items, cosines = cached_nearest(self.features, self.mean, self.cache, k)
+        return items, cosines
 
     def graph(self, k: int, edge_power: float) -> DatabaseGraph:
         """The graph of all items that links each to its `k` nearest."""

@@ -7,6 +7,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
@@ -15,11 +16,30 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hasher.contract import EpochResult, Model, TrainedConfig
-from hasher.encoders import Encoder, TwoLayerEncoder
+from hasher.encoders import Encoder, TrainedEncoder
 from hasher.errors import UserError
 from hasher.training.batches import cut, neighbourhood_order, random_order
 from hasher.training.items import TrainingItems
 from hasher.training.start import start_at_itq
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """What an objective is told of one step: n of N items of width d.
+
+    Attributes:
+        items: which they are (n,), int64.
+        normalised: their embeddings as `TrainedEncoder.normalise` makes them (n, d).
+        everything: those of all training items (N, d).
+        survey: what the model's `survey` found.
+        random: of the CPU; what an objective draws from it is part of a checkpoint.
+    """
+
+    items: Tensor
+    normalised: Tensor
+    everything: Tensor
+    survey: Any
+    random: torch.Generator
 
 
 class TrainedModel(Model):
@@ -28,19 +48,20 @@ class TrainedModel(Model):
     `loss_names` are those of the terms that an epoch reports, ``loss``, the whole, first.
     """
 
-    encoder: TwoLayerEncoder
+    encoder: TrainedEncoder
     loss_names: ClassVar[tuple[str, ...]]
 
     def survey(self, items: TrainingItems, device: torch.device) -> Any:
-        """What the objective needs of all training items together; `losses` is given it at every mini-batch."""
+        """What the objective needs of all training items together; a `MiniBatch` has it."""
         return None
 
-    @abstractmethod
-    def losses(self, normalised: Tensor, batch: Tensor, survey: Any) -> Mapping[str, Tensor]:
-        """Terms of the objective by name, scalars, on the mini-batch of the items `batch` (n,).
+    def optimiser(self, config: Any) -> torch.optim.Optimizer:
+        """Adam, over all that the model has to learn."""
+        return torch.optim.Adam(self.parameters(), lr=config.learning_rate, fused=True)
 
-        `normalised` (n, d) are their embeddings as `TwoLayerEncoder.normalise` makes them.
-        """
+    @abstractmethod
+    def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
+        """Terms of the objective by name, scalars."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -79,11 +100,11 @@ class GradientTraining:
             self.model = build()  # on the CPU, so that a seed means the same weights on every device
             if config.start == "itq":
                 start_at_itq(self.model.encoder, items, seed)
-        self.model.to(device)
+        self.model.to(device).eval()
         self._items = self.model.encoder.normalise(torch.from_numpy(items.features).to(device))
         self._near = _near(items, config, self._items)
         self._survey = self.model.survey(items, device)
-        self._optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
+        self._optimiser = self.model.optimiser(config)
         self._schedule = _schedule(self._optimiser, config, len(self._items))
         self._average = _average(self.model.encoder, config.averaging)
 
@@ -113,7 +134,7 @@ class GradientTraining:
         sums = torch.zeros(len(names), device=self.device)
         self.model.train()
         for batch in cut(self._order().to(self.device), self.config.batch_size):
-            losses = self.model.losses(self._items[batch], batch, self._survey)
+            losses = self.model.losses(self._mini_batch(batch))
             self._optimiser.zero_grad(set_to_none=True)
             losses["loss"].backward()
             self._optimiser.step()
@@ -121,9 +142,13 @@ class GradientTraining:
             if self._average is not None:
                 self._average.update_parameters(self.model.encoder)
             sums += torch.stack([losses[name].detach() for name in names]) * len(batch)  # one transfer an epoch
+        self.model.eval()
         self.epoch += 1
         means = (sums / len(self._items)).tolist()
         return EpochResult(self.epoch, dict(zip(names, means, strict=True)), time.perf_counter() - started)
+
+    def _mini_batch(self, items: Tensor) -> MiniBatch:
+        return MiniBatch(items, self._items[items], self._items, self._survey, self._random)
 
     def _order(self) -> Tensor:
         """The items of an epoch, mini-batch after mini-batch."""
@@ -169,5 +194,8 @@ def _schedule(optimiser: torch.optim.Optimizer, config: TrainedConfig, items: in
 
 
 def _average(encoder: Encoder, kept: float) -> AveragedModel | None:
-    """An exponential moving average of the encoder's weights (Polyak & Juditsky 1992), on its device."""
+    """An exponential moving average of the encoder's weights (Polyak & Juditsky 1992), on its device.
+
+    Running statistics of batch normalisation are those of the encoder in training.
+    """
     return AveragedModel(encoder, multi_avg_fn=get_ema_multi_avg_fn(kept)) if kept else None

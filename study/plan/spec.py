@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -81,6 +82,30 @@ class PrunerSpec(_Strict):
     warmup_epochs: int = Field(0, ge=0, description="epochs before a trial may be stopped")
 
 
+class FirstTrial(_Strict):
+    """A configuration that cells try first: hyperparameters by name, and `methods` where it is not for all of them."""
+
+    values: dict[str, Value]
+    methods: list[MethodName] | None = Field(None, min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, written: Any) -> Any:
+        """Hyperparameters stand beside `methods` in a file."""
+        if not isinstance(written, Mapping):
+            return written
+        values = {key: value for key, value in written.items() if key != "methods"}
+        return {"values": values, **({"methods": written["methods"]} if "methods" in written else {})}
+
+    @model_serializer
+    def _as_written(self) -> dict[str, Any]:
+        return self.values if self.methods is None else {"methods": self.methods, **self.values}
+
+    def applies_to(self, method: str) -> bool:
+        """Whether cells of this method try it."""
+        return self.methods is None or method in self.methods
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
@@ -122,7 +147,7 @@ class StudySpec(_Strict):
     )
     fixed: dict[str, Value | dict[MethodName, Value]] = Field(default_factory=dict)
     space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
-    first_trials: list[dict[str, Value]] = Field(
+    first_trials: list[FirstTrial] = Field(
         default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
     )
 
@@ -149,8 +174,8 @@ class StudySpec(_Strict):
             for key in getattr(self, section):
                 _check_tunable(f"{section}.{key}", key)
         for number, first in enumerate(self.first_trials):
-            for key, value in first.items():
-                self._check_first(f"first_trials.{number}.{key}", key, value)
+            for key, value in first.values.items():
+                self._check_first(f"first_trials.{number}.{key}", key, value, first.methods)
         if self.sampler.name == "grid" and self.first_trials:
             raise ValueError("first_trials: a grid has its own order")
         if self.sampler.name == "grid" and self.trials is not None:
@@ -161,11 +186,17 @@ class StudySpec(_Strict):
             self._check_method(name)
         return self
 
-    def _check_first(self, where: str, key: str, value: Value) -> None:
+    def _check_first(self, where: str, key: str, value: Value, methods: list[str] | None) -> None:
+        """A first trial of certain methods is to fit each of them; one of all, the ranges of some."""
         if key not in self.space:
             raise ValueError(f"{where}: not sampled, so there is nothing to try first")
-        if not any(dimension.contains(value) for dimension in self.space[key]):
+        ranges = self.space[key]
+        if not any(dimension.contains(value) for dimension in ranges):
             raise ValueError(f"{where}: {value!r} is outside the range it is sampled from")
+        for name in methods or []:
+            own = [dimension for dimension in ranges if dimension.applies_to(name)]
+            if key not in find_method(name).hyperparameters or not any(one.contains(value) for one in own):
+                raise ValueError(f"{where}: {value!r} is outside what is sampled for {name}")
 
     def _check_method(self, name: str) -> None:
         for key, dimensions in self.space.items():
@@ -235,9 +266,14 @@ class StudySpec(_Strict):
 
     def first_for(self, method: str, index: int) -> dict[str, Value]:
         """What the `index`-th trial of a method's cells is told to try; only what is in the method's own ranges."""
-        first = self.first_trials[index] if index < len(self.first_trials) else {}
+        own = [first.values for first in self.first_trials if first.applies_to(method)]
+        first = own[index] if index < len(own) else {}
         space = self.space_for(method)
         return {key: value for key, value in first.items() if key in space and space[key].contains(value)}
+
+    def given_trials(self, method: str) -> int:
+        """Search trials of a method's cells that are told what to try."""
+        return min(self.trials_of(method), sum(first.applies_to(method) for first in self.first_trials))
 
     def trials_of(self, method: str) -> int:
         """Search trials planned in each cell of a method; none where there is nothing to choose."""

@@ -171,7 +171,9 @@ def test_a_file_anywhere_may_extend_a_shipped_one_by_its_name(tmp_path: Path) ->
     base = read_spec(SHIPPED / "embeddings.yaml", {"datasets": ["a.npz"]})
     assert (spec.name, spec.methods, spec.fixed) == ("mine", base.methods, {**base.fixed, "alpha": 1.0})
     assert spec.space == {key: value for key, value in base.space.items() if key != "alpha"}
-    assert [set(first) for first in spec.first_trials] == [set(first) - {"alpha"} for first in base.first_trials]
+    assert [set(first.values) for first in spec.first_trials] == [
+        set(first.values) - {"alpha"} for first in base.first_trials
+    ]
 
 
 def test_the_example_of_the_readme_is_what_the_readme_says(tmp_path: Path) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from hasher.contract import Method
 from hasher.filters import FILTERS, FilterFacts
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.model import HAGCN
-from hasher.training.items import TrainingItems
-from hasher.training.loop import GradientTraining
+from hasher.training.method import GradientMethod
 
 
-class HAGCNMethod(Method):
+class HAGCNMethod(GradientMethod):
     """HAGCN with the filter of one row of `hasher.filters.FILTERS`."""
 
     family = "HAGCN"
@@ -24,21 +20,8 @@ class HAGCNMethod(Method):
         self.name, self.label, self.paper_name = name, facts.label, facts.paper_name
         self.given = {"filter": name}
 
-    def start(
-        self, config: HAGCNConfig, features: NDArray[np.float32], seed: int, device: torch.device
-    ) -> GradientTraining:
-        return start_hagcn(config, features, seed, device)
-
-    def model(self, config: HAGCNConfig, width: int) -> HAGCN:
-        return HAGCN(config, torch.zeros(width))
-
-
-def start_hagcn(
-    config: HAGCNConfig, features: NDArray[np.float32], seed: int, device: torch.device
-) -> GradientTraining:
-    """`HAGCNMethod.start` of the filter that the configuration names."""
-    items = TrainingItems(np.require(features, np.float32, ["C", "W"]))  # torch takes none that is read-only
-    return GradientTraining(lambda: HAGCN(config, torch.from_numpy(items.mean)), items, config, seed, device)
+    def build(self, config: HAGCNConfig, mean: Tensor) -> HAGCN:
+        return HAGCN(config, mean)
 
 
 HAGCN_METHODS = tuple(HAGCNMethod(name, facts) for name, facts in FILTERS.items())

@@ -7,7 +7,6 @@ the hash branch tied to the filter's response, which the authors' released code 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from hasher.graph import Graph, knn_graph, normalised_adjacency
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.losses import TERMS, Forward, hashing_loss
 from hasher.training.items import TrainingItems
-from hasher.training.loop import TrainedModel
+from hasher.training.loop import MiniBatch, TrainedModel
 
 
 class HAGCN(TrainedModel):
@@ -30,6 +29,7 @@ class HAGCN(TrainedModel):
     from torch's global CPU generator (see `hasher.training.loop.GradientTraining`).
     """
 
+    encoder: TwoLayerEncoder
     loss_names = TERMS
 
     def __init__(self, config: HAGCNConfig, mean: Tensor) -> None:
@@ -49,12 +49,12 @@ class HAGCN(TrainedModel):
         graph = items.graph(self.config.knn_size, self.config.edge_power)
         return self.filter.database_arrays(graph).on(device)
 
-    def losses(self, normalised: Tensor, batch: Tensor, survey: Any) -> Mapping[str, Tensor]:
-        responses = None if survey is None else self.filter.respond(survey, batch)
-        return hashing_loss(self(normalised, responses), self.config)
+    def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
+        responses = None if batch.survey is None else self.filter.respond(batch.survey, batch.items)
+        return hashing_loss(self(batch.normalised, responses), self.config)
 
     def forward(self, normalised: Tensor, responses: ItemResponses | None = None) -> Forward:
-        """One mini-batch of embeddings F (n, d), as `TwoLayerEncoder.normalise` makes them.
+        """One mini-batch of embeddings F (n, d), as `TrainedEncoder.normalise` makes them.
 
         The filter looks at the graph of the mini-batch, unless the items' `responses` on a larger one are given.
         """

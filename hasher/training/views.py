@@ -1,0 +1,57 @@
+"""Two views of an item where there are embeddings and no images: an item, and what is taken for another picture of it.
+
+Methods that learn from two augmented views of an image get an item and one of its nearest neighbours, at random, or the
+item with noise. It is an adaptation to embeddings, which none of their papers has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from hasher.contract import TrainedConfig
+from hasher.training.items import TrainingItems
+from hasher.training.loop import MiniBatch
+
+
+class ViewsConfig(TrainedConfig):
+    """What two views of an item are."""
+
+    view_neighbours: int = Field(
+        5, ge=0, description="nearest neighbours of which a view of an item is one, at random; 0: the item with noise"
+    )
+    view_noise: float = Field(
+        0.0, ge=0, description="Gaussian noise added to views, as a share of an embedding's length"
+    )
+
+
+def nearest_items(items: TrainingItems, config: ViewsConfig, device: torch.device) -> Tensor | None:
+    """The items a view may be of (N, k), int64; None where it is the item itself. Where an item has fewer than k
+    neighbours, it stands for those that are missing."""
+    if config.view_neighbours == 0 or len(items.features) < 2:
+        return None
+    found = torch.from_numpy(items.nearest(config.view_neighbours)[0].astype("int64"))
+    own = torch.arange(len(found))[:, None]
+    return torch.where(found < 0, own, found).to(device)
+
+
+def second_view(batch: MiniBatch, config: ViewsConfig) -> Tensor:
+    """Another view of each item of a mini-batch (n, d); `batch.survey` is what `nearest_items` found."""
+    near: Any = batch.survey
+    if near is None:
+        return with_noise(batch.normalised, config.view_noise, batch.random)
+    places = torch.randint(near.shape[1], (len(batch.items), 1), generator=batch.random).to(near.device)
+    chosen = near[batch.items].gather(1, places).squeeze(1)
+    return with_noise(batch.everything[chosen], config.view_noise, batch.random)
+
+
+def with_noise(normalised: Tensor, share: float, random: torch.Generator) -> Tensor:
+    """Embeddings (n, d) with Gaussian noise of `share` of their length."""
+    if share == 0:
+        return normalised
+    noise = torch.randn(normalised.shape, generator=random).to(normalised.device)
+    length = torch.linalg.vector_norm(normalised, dim=1, keepdim=True)
+    return normalised + share * length / normalised.shape[1] ** 0.5 * noise
