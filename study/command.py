@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hasher.commands.options import method_name
+from hasher.commands.options import method_names
 from hasher.errors import UserError
-from hasher.methods.registry import methods
+from hasher.methods.registry import ALL, BUILT_IN, families, methods
 from study.options import Resources, RunOptions, TrackingOptions
+from study.plan.extending import read_search_space
 from study.plan.origins import Origins
-from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_study
+from study.plan.space_file import FOR_ANY_DATA, FOR_ANY_METHOD, SHIPPED, read_study
 from study.plan.spec import StudySpec
 from study.record.study_folder import StudyFolder
 
@@ -36,8 +38,9 @@ class Command:
 def parse_command(arguments: Sequence[str] | None = None) -> Command:
     """The command line and the search space it names. Raises `UserError`; argparse exits with code 2 itself."""
     given = _parser().parse_args(arguments)
+    given.methods = given.methods and list(dict.fromkeys(itertools.chain.from_iterable(given.methods)))
     options = _options(given)
-    space = given.space or (DEFAULT_SPACE if given.dataset is None else FOR_ANY_DATA)
+    space = given.space or (DEFAULT_SPACE if given.dataset is None else _space_for_any(given.methods or []))
     around = StudyFolder(space.parent)
     if space.is_dir():  # the run directory of a study, which says itself what it is
         space, options = _run_directory(space), replace(options, runs_dir=space.parent)
@@ -45,6 +48,13 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
         around.read_spec()  # a frozen study, refused where another version meant something else by the same keys
     study = read_study(space, _overrides(given))
     return Command(study.spec, study.origins, options, given.action, given.quiet)
+
+
+def _space_for_any(chosen: Sequence[str]) -> Path:
+    """The search space for data that come without one: that of all methods where the other has no ranges for some."""
+    known = read_search_space(FOR_ANY_DATA, SHIPPED).values["methods"]
+    built_in = {method.name for method in BUILT_IN if method.hyperparameters}
+    return FOR_ANY_METHOD if built_in & set(chosen) - set(known) else FOR_ANY_DATA
 
 
 def _run_directory(path: Path) -> Path:
@@ -65,14 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "space", nargs="?", type=Path,
-        help="search space, or the directory of a study that exists (default: digits; with --dataset: embeddings)",
+        help="search space, or the directory of a study that exists (default: digits; with --dataset: embeddings, or "
+        "rivals, which has ranges for all methods)",
     )  # fmt: skip
     study = parser.add_argument_group("what is studied (in place of the file's values)")
     study.add_argument("--name", help="name of the study and its directory (default: the file's, or the data's)")
     study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
     study.add_argument(
-        "--methods", "--filters", nargs="+", type=method_name, metavar="METHOD",
-        help=f"methods to search and compare: {', '.join(methods())}",
+        "--methods", "--filters", nargs="+", type=method_names, metavar="METHOD",
+        help=f"methods to search and compare: {ALL}, a family ({', '.join(families())}) or {', '.join(methods())}",
     )  # fmt: skip
     study.add_argument("--bits", nargs="+", type=int, metavar="N", help="code lengths")
     study.add_argument("--trials", type=int, metavar="N", help="sampled configurations a cell")

@@ -2,12 +2,20 @@
 
 import argparse
 
-from hasher.methods.registry import resolve
+from hasher.methods.registry import resolve, resolve_several
 
 
 def method_name(written: str) -> str:
     """The name of the method that is meant; for `argparse`, which then tells what it was given in place of one."""
     try:
         return resolve(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def method_names(written: str) -> list[str]:
+    """The names of the methods that are meant: one, a family's, or all."""
+    try:
+        return resolve_several(written)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -20,6 +20,10 @@ ENTRY_POINTS = "hagcn.methods"
 BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ())
 
 
+#: What stands for every method there is.
+ALL = "all"
+
+
 @functools.cache
 def methods() -> dict[str, Method]:
     """Every method by its name, those of other packages last. Raises `UserError` for one that cannot be used."""
@@ -48,6 +52,11 @@ def _described(entry: EntryPoint) -> str:
     return f"method {entry.name} of {package} ({entry.value})"
 
 
+def families() -> list[str]:
+    """The families of methods, in the order of every table's rows."""
+    return list(dict.fromkeys(method.family for method in methods().values()))
+
+
 def find_method(name: str) -> Method:
     """The method of this name. Raises `KeyError`; see `resolve` for what people write."""
     return methods()[name]
@@ -65,6 +74,16 @@ def resolve(written: str) -> str:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     hint = f", {known[close[0]]}?" if close else f", choose from {', '.join(methods())}"
     raise ValueError(f"no method is called {written!r}{hint}")
+
+
+def resolve_several(written: str) -> list[str]:
+    """The methods that are meant: `ALL` of them, those of a family (``HAGCN``), or one as `resolve` takes it."""
+    known = methods().values()
+    key = _key(written)
+    if key == ALL:
+        return [method.name for method in known]
+    family = [method.name for method in known if _key(method.family) == key]
+    return family or [resolve(written)]
 
 
 def spellings(among: Iterable[Method]) -> dict[str, str]:

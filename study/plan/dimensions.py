@@ -8,7 +8,7 @@ from typing import Literal
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from study.plan.names import MethodName
+from study.plan.names import MethodNames
 
 Value = bool | int | float | str
 
@@ -27,7 +27,7 @@ class Dimension(BaseModel):
     log: bool = False
     step: float | None = Field(None, gt=0)
     choices: list[Value] | None = None
-    methods: list[MethodName] | None = Field(None, min_length=1, validation_alias=AliasChoices("methods", "filters"))
+    methods: MethodNames | None = Field(None, min_length=1, validation_alias=AliasChoices("methods", "filters"))
 
     @model_validator(mode="after")
     def _check(self) -> Dimension:

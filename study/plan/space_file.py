@@ -21,6 +21,8 @@ from study.plan.spec import DatasetSpec, StudySpec
 SHIPPED = Path(__file__).resolve().parents[2] / "search_spaces"
 #: The one for data that are named without a search space.
 FOR_ANY_DATA = SHIPPED / "embeddings.yaml"
+#: The one where methods are named that it has no ranges for.
+FOR_ANY_METHOD = SHIPPED / "rivals.yaml"
 #: Characters of a study's name that is made of those of its data sets.
 _LONGEST_NAME = 100
 

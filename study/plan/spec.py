@@ -26,7 +26,7 @@ from hasher.errors import UserError, first_error
 from hasher.methods.registry import find_method, methods
 from hasher.retrieval.metrics import METRICS
 from study.plan.dimensions import Dimension, Value
-from study.plan.names import MethodName
+from study.plan.names import ByMethod, MethodNames
 
 #: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
 #: wrote, is not named in its files.
@@ -86,7 +86,7 @@ class FirstTrial(_Strict):
     """A configuration that cells try first: hyperparameters by name, and `methods` where it is not for all of them."""
 
     values: dict[str, Value]
-    methods: list[MethodName] | None = Field(None, min_length=1)
+    methods: MethodNames | None = Field(None, min_length=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -121,10 +121,10 @@ class StudySpec(_Strict):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the run directory")
     description: str = ""
     datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
-    methods: list[MethodName] = Field(
+    methods: MethodNames = Field(
         min_length=1, validation_alias=AliasChoices("methods", "filters"), description="that are searched and compared"
     )
-    baselines: list[MethodName] = Field(
+    baselines: MethodNames = Field(
         ["lsh", "pca_sign", "itq"], description="methods that stand beside them as they are, without a search"
     )
     bits: list[Annotated[int, Field(ge=1, le=4096)]] = Field(min_length=1)
@@ -145,7 +145,7 @@ class StudySpec(_Strict):
     trial_time_limit: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="seconds of work after which a search trial is stopped"
     )
-    fixed: dict[str, Value | dict[MethodName, Value]] = Field(default_factory=dict)
+    fixed: dict[str, Value | Annotated[dict[str, Value], ByMethod]] = Field(default_factory=dict)
     space: dict[str, Annotated[list[Dimension], BeforeValidator(_listed)]] = Field(default_factory=dict)
     first_trials: list[FirstTrial] = Field(
         default_factory=list, description="configurations a cell tries first; what they leave open is sampled"
