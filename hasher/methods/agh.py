@@ -10,6 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from hasher.methods.anchors import AnchorConfig, AnchorMethod, Anchors, NearestAnchors
 
+#: Of eigenvalues between 0 and 1, those below are rounding errors.
+LEAST_EIGENVALUE = 1e-10
+
 
 class AGHConfig(AnchorConfig):
     """The authors' settings; where anchors are no more than bits, there is one more than bits."""
@@ -54,7 +57,7 @@ def graph_functions(graph: scipy.sparse.csr_array, count: int) -> NDArray[np.flo
     with threadpool_limits(1):  # the same result on any machine
         matrix = (scaled.T @ scaled).toarray() - np.outer(constant, constant)
         eigenvalues, vectors = scipy.linalg.eigh(matrix, subset_by_index=[len(mass) - kept, len(mass) - 1])
-    within = np.flatnonzero(eigenvalues > len(mass) * np.finfo(np.float64).eps)[::-1]
+    within = np.flatnonzero(eigenvalues > LEAST_EIGENVALUE)[::-1]
     values = np.zeros((len(mass), count))
     values[:, : len(within)] = vectors[:, within] / np.sqrt(eigenvalues[within])
     return np.sqrt(graph.shape[0]) * scale[:, None] * values

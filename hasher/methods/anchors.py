@@ -79,7 +79,7 @@ class AnchorMethod(Method):
         encoder.place(torch.from_numpy(anchors[used]))
         # 0 where all items of a kind are one point, and any width is as good
         encoder.reach.fill_(config.bandwidth * float(squared[:, -1].sqrt().mean()) or 1.0)
-        weights = encoder.weights(squared).double().numpy()
+        weights = encoder.weights(squared.double()).numpy()
         starts = np.arange(0, weights.size + 1, weights.shape[1])
         graph = scipy.sparse.csr_array((weights.ravel(), places.ravel(), starts), shape=(len(points), len(used)))
         encoder.values[: len(used)] = torch.from_numpy(self.values(graph, anchors[used], config, seed))
