@@ -1,4 +1,4 @@
-"""The nearest neighbours of every training item, by cosine."""
+"""The nearest neighbours of every training item, by cosine or by distance."""
 
 from __future__ import annotations
 
@@ -20,32 +20,36 @@ def unit_vectors(features: NDArray[np.float32], mean: NDArray[np.float32]) -> ND
     return centred
 
 
-def nearest(unit: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """The `k` most similar other items of each: their numbers (n, k) and cosines (n, k), in falling order.
+def nearest(
+    vectors: NDArray[np.float32], k: int, metric: int = faiss.METRIC_INNER_PRODUCT
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The `k` nearest other items of each (n, d), nearest first: their numbers (n, k) and faiss's `metric` (n, k).
+
+    That is the cosine where vectors have length 1, or with ``faiss.METRIC_L2`` the squared distance.
 
     Exact up to `EXACT` items; beyond, faiss's inverted lists, whose cells k-means finds with a fixed seed. Numbers are
     -1 where there are fewer others, or fewer in the cells looked into.
     """
-    index = _exact(unit) if len(unit) <= EXACT else _inverted_lists(unit)
-    k = min(k, len(unit) - 1)
-    cosines, items = index.search(unit, k + 1)
+    index = _exact(vectors, metric) if len(vectors) <= EXACT else _inverted_lists(vectors, metric)
+    k = min(k, len(vectors) - 1)
+    values, items = index.search(vectors, k + 1)
     # An item is its own neighbour, unless as many copies of it came first.
-    own = items == np.arange(len(unit))[:, None]
+    own = items == np.arange(len(vectors))[:, None]
     own[~own.any(axis=1), -1] = True
-    return items[~own].reshape(len(unit), k).astype(np.int32), cosines[~own].reshape(len(unit), k)
+    return items[~own].reshape(len(vectors), k).astype(np.int32), values[~own].reshape(len(vectors), k)
 
 
-def _exact(unit: NDArray[np.float32]) -> faiss.Index:
-    index = faiss.IndexFlatIP(unit.shape[1])
-    index.add(unit)
+def _exact(vectors: NDArray[np.float32], metric: int = faiss.METRIC_INNER_PRODUCT) -> faiss.Index:
+    index = faiss.IndexFlat(vectors.shape[1], metric)
+    index.add(vectors)
     return index
 
 
-def _inverted_lists(unit: NDArray[np.float32]) -> faiss.Index:
-    cells = int(4 * len(unit) ** 0.5)
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(unit.shape[1]), unit.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
+def _inverted_lists(vectors: NDArray[np.float32], metric: int = faiss.METRIC_INNER_PRODUCT) -> faiss.Index:
+    width, cells = vectors.shape[1], int(4 * len(vectors) ** 0.5)
+    index = faiss.IndexIVFFlat(faiss.IndexFlat(width, metric), width, cells, metric)
     index.cp.seed = 0
     index.nprobe = PROBED
-    index.train(unit)
-    index.add(unit)
+    index.train(vectors)
+    index.add(vectors)
     return index

@@ -9,42 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hasher.contract import EpochResult, Method, MethodConfig, Model
+from hasher.contract import Method, MethodConfig
 from hasher.encoders import LinearEncoder
+from hasher.methods.closed_form import ClosedForm, EncoderModel
 from hasher.training.items import TrainingItems
 
 #: Mean (d,) and directions (d, bits).
 Projection = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-class LinearModel(Model):
-    """Nothing but an encoder."""
-
-    def __init__(self, encoder: LinearEncoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-
-class ClosedForm:
-    """A `hasher.contract.Training` that is over before it begins."""
-
-    epoch = epochs = 0
-
-    def __init__(self, model: Model) -> None:
-        self.trained = model
-
-    @property
-    def encoder(self) -> Any:
-        return self.trained.encoder
-
-    def run_epoch(self) -> EpochResult:
-        raise RuntimeError("a closed form has no epochs")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 class LinearMethod(Method):
@@ -59,10 +30,10 @@ class LinearMethod(Method):
     def start(self, config: Any, features: NDArray[np.float32], seed: int, device: torch.device) -> ClosedForm:
         mean, directions = self.fit(TrainingItems(features), config, seed)
         encoder = LinearEncoder(torch.from_numpy(mean), torch.from_numpy(np.ascontiguousarray(directions)))
-        return ClosedForm(LinearModel(encoder).to(device))
+        return ClosedForm(EncoderModel(encoder).to(device))
 
-    def model(self, config: MethodConfig, width: int) -> LinearModel:
-        return LinearModel(LinearEncoder(torch.zeros(width), torch.zeros(width, config.bits)))
+    def model(self, config: MethodConfig, width: int) -> EncoderModel:
+        return EncoderModel(LinearEncoder(torch.zeros(width), torch.zeros(width, config.bits)))
 
 
 class PrincipalMethod(LinearMethod):

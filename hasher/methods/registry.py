@@ -9,15 +9,19 @@ from importlib.metadata import EntryPoint, entry_points
 
 from hasher.contract import Method
 from hasher.errors import UserError
+from hasher.methods.agh import AGH
 from hasher.methods.hagcn.method import HAGCN_METHODS
+from hasher.methods.imh import IMH
 from hasher.methods.itq import ITQ
+from hasher.methods.knnh import KNNH
 from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
+from hasher.methods.sgh import SGH
 
 #: Group of the entry points by which a package adds methods: ``my_hash = "my_package:MyHash"``.
 ENTRY_POINTS = "hagcn.methods"
 #: In the order of every table's rows.
-BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ())
+BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ(), KNNH(), AGH(), IMH(), SGH())
 
 
 #: What stands for every method there is.
