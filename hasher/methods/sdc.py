@@ -24,7 +24,9 @@ from hasher.training.loop import MiniBatch, TrainedModel
 class SDCConfig(PairsConfig):
     """The settings of the authors, but for their weight decay of 0.00001 and a step size that ends at a tenth."""
 
-    hidden_width: int | None = Field(None, ge=1, description="width of the hidden layer; none: that of the embeddings")
+    hidden_width: int = Field(
+        0, ge=0, description="width of the layer between embedding and code; 0: that of the embedding"
+    )
     beta_shape: float = Field(5.0, gt=0, description="both shapes of the Beta distribution: the larger, the narrower")
     lambda_quant: float = Field(1.0, ge=0, description="weight of the quantisation loss")
     epochs: int = Field(100, ge=1, description="passes over the training items, which the schedule is laid out for")
@@ -43,8 +45,7 @@ class SDCModel(TrainedModel):
     def __init__(self, config: SDCConfig, mean: Tensor) -> None:
         super().__init__()
         self.config = config
-        width = len(mean) if config.hidden_width is None else config.hidden_width
-        self.encoder = TwoLayerEncoder(mean, width, config.bits, norm=BatchNorm(config.bits))
+        self.encoder = TwoLayerEncoder(mean, config.hidden_width or len(mean), config.bits, norm=BatchNorm(config.bits))
         self._quantiles: dict[int, Tensor] = {}  # by their number: mini-batches have two sizes at most
 
     def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
