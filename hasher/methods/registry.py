@@ -10,20 +10,26 @@ from importlib.metadata import EntryPoint, entry_points
 from hasher.contract import Method
 from hasher.errors import UserError
 from hasher.methods.agh import AGH
+from hasher.methods.bi_half import BiHalf
+from hasher.methods.greedyhash import GreedyHash
 from hasher.methods.hagcn.method import HAGCN_METHODS
 from hasher.methods.imh import IMH
 from hasher.methods.itq import ITQ
 from hasher.methods.knnh import KNNH
 from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
+from hasher.methods.sdc import SDC
 from hasher.methods.sgh import SGH
 
 #: Group of the entry points by which a package adds methods: ``my_hash = "my_package:MyHash"``.
 ENTRY_POINTS = "hagcn.methods"
 #: In the order of every table's rows.
-BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ(), KNNH(), AGH(), IMH(), SGH())
-
-
+BUILT_IN: tuple[Method, ...] = (
+    *HAGCN_METHODS,
+    *(LSH(), PCASign(), ITQ(), KNNH()),
+    *(AGH(), IMH(), SGH()),
+    *(GreedyHash(), BiHalf(), SDC()),
+)
 #: What stands for every method there is.
 ALL = "all"
 
