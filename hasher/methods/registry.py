@@ -9,15 +9,18 @@ from importlib.metadata import EntryPoint, entry_points
 
 from hasher.contract import Method
 from hasher.errors import UserError
+from hasher.methods.cibhash import CIBHash
+from hasher.methods.crovca import CroVCA
 from hasher.methods.hagcn.method import HAGCN_METHODS
 from hasher.methods.itq import ITQ
 from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
+from hasher.methods.tbh import TBH
 
 #: Group of the entry points by which a package adds methods: ``my_hash = "my_package:MyHash"``.
 ENTRY_POINTS = "hagcn.methods"
 #: In the order of every table's rows.
-BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ())
+BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ(), CIBHash(), CroVCA(), TBH())
 
 
 @functools.cache
