@@ -74,8 +74,9 @@ class TrainedConfig(MethodConfig):
     )  # fmt: skip
     batch_size: int = Field(256, ge=2, description="items in a mini-batch (n)")
     learning_rate: float = Field(0.01, gt=0, description="step size of Adam; with `one_cycle` its peak")
-    schedule: Literal["one_cycle", "constant"] = Field(
-        "one_cycle", description="`one_cycle` raises the step size to its peak and lets it fall to nothing"
+    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
+        "one_cycle",
+        description="`one_cycle` raises the step size to its peak and lets it fall to nothing; `cosine` lets it fall",
     )
     averaging: float = Field(
         0.9, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"

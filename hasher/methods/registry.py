@@ -11,6 +11,8 @@ from hasher.contract import Method
 from hasher.errors import UserError
 from hasher.methods.agh import AGH
 from hasher.methods.bi_half import BiHalf
+from hasher.methods.cibhash import CIBHash
+from hasher.methods.crovca import CroVCA
 from hasher.methods.greedyhash import GreedyHash
 from hasher.methods.hagcn.method import HAGCN_METHODS
 from hasher.methods.imh import IMH
@@ -20,6 +22,7 @@ from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
 from hasher.methods.sdc import SDC
 from hasher.methods.sgh import SGH
+from hasher.methods.tbh import TBH
 
 #: Group of the entry points by which a package adds methods: ``my_hash = "my_package:MyHash"``.
 ENTRY_POINTS = "hagcn.methods"
@@ -28,7 +31,7 @@ BUILT_IN: tuple[Method, ...] = (
     *HAGCN_METHODS,
     *(LSH(), PCASign(), ITQ(), KNNH()),
     *(AGH(), IMH(), SGH()),
-    *(GreedyHash(), BiHalf(), SDC()),
+    *(GreedyHash(), BiHalf(), SDC(), CIBHash(), CroVCA(), TBH()),
 )
 #: What stands for every method there is.
 ALL = "all"

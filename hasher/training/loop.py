@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hasher.contract import EpochResult, Model, TrainedConfig
@@ -190,6 +190,8 @@ def _schedule(optimiser: torch.optim.Optimizer, config: TrainedConfig, items: in
     if config.schedule == "constant":
         return ConstantLR(optimiser, factor=1.0)
     steps = config.epochs * math.ceil(items / config.batch_size)
+    if config.schedule == "cosine":
+        return CosineAnnealingLR(optimiser, T_max=steps)
     return OneCycleLR(optimiser, max_lr=config.learning_rate, total_steps=steps + 1, cycle_momentum=False)
 
 

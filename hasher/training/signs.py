@@ -8,7 +8,7 @@ from torch import Tensor
 
 def straight_through(values: Tensor, stand_in: Tensor) -> Tensor:
     """`values`, with the gradient of `stand_in`; both of one shape."""
-    return stand_in + (values - stand_in).detach()
+    return values.detach() + (stand_in - stand_in.detach())  # in this order exactly `values`
 
 
 def signs(outputs: Tensor) -> Tensor:

@@ -6,26 +6,49 @@ item with noise. It is an adaptation to embeddings, which none of their papers h
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from hasher.contract import TrainedConfig
+from hasher.contract import MethodConfig
+from hasher.encoders import TrainedEncoder
 from hasher.training.items import TrainingItems
-from hasher.training.loop import MiniBatch
+from hasher.training.loop import MiniBatch, TrainedModel
 
 
-class ViewsConfig(TrainedConfig):
-    """What two views of an item are."""
+class ViewsConfig(MethodConfig):
+    """What two views of an item are: to be mixed with a `hasher.contract.TrainedConfig`."""
 
     view_neighbours: int = Field(
         5, ge=0, description="nearest neighbours of which a view of an item is one, at random; 0: the item with noise"
     )
     view_noise: float = Field(
-        0.0, ge=0, description="Gaussian noise added to views, as a share of an embedding's length"
+        0.0, ge=0, description="Gaussian noise added to the other view, as a share of an embedding's length"
     )
+
+
+class TwoViewModel(TrainedModel):
+    """A model whose objective compares the outputs of two views of each item."""
+
+    def __init__(self, config: Any, encoder: TrainedEncoder) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = encoder
+
+    def survey(self, items: TrainingItems, device: torch.device) -> Tensor | None:
+        return nearest_items(items, self.config, device)
+
+    def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
+        views = batch.normalised, second_view(batch, self.config)
+        return self.compare(*(self.encoder.outputs(view) for view in views))
+
+    @abstractmethod
+    def compare(self, first: Tensor, second: Tensor) -> Mapping[str, Tensor]:
+        """Terms of the objective by name, of the encoder's outputs for both views (n, b)."""
 
 
 def nearest_items(items: TrainingItems, config: ViewsConfig, device: torch.device) -> Tensor | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hasher.contract import Method
+from hasher.contract import Method, epochs_left
 from hasher.encoding import encode
 from hasher.filters import FILTERS
 from hasher.methods.hagcn.config import HAGCNConfig
@@ -28,6 +28,21 @@ def start(config: HAGCNConfig, features: np.ndarray, seed: int = 0, device: torc
     """HAGCN before its first epoch."""
     training = method_of(config).start(config, features, seed, device)
     assert isinstance(training, GradientTraining)
+    return training
+
+
+def begin(name: str, features: np.ndarray, seed: int = 0, **values: Any) -> GradientTraining:
+    """The training of any method that is trained by gradient, before its first epoch."""
+    method = find_method(name)
+    training = method.start(method.configure(values), features, seed, CPU)
+    assert isinstance(training, GradientTraining)
+    return training
+
+
+def trained(name: str, features: np.ndarray, seed: int = 0, **values: Any) -> GradientTraining:
+    """The same after its last epoch."""
+    training = begin(name, features, seed, **values)
+    list(epochs_left(training))
     return training
 
 
