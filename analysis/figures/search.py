@@ -64,7 +64,7 @@ _PRUNED: dict[str, Any] = {
 
 def _text(value: object) -> str:
     """A choice as the spec has it: a CSV file turns 256 into 256.0 where other rows are empty."""
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def axes_of(results: DatasetResults) -> list[Axis]:

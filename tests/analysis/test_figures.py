@@ -9,12 +9,14 @@ from collections import defaultdict
 
 import matplotlib.colors
 import numpy as np
+import pandas as pd
 import pytest
 from degenerate import STUDIES
 from synthetic import make_spec, write_study
 
 from analysis import style
 from analysis.figures import dataset_figures
+from analysis.figures.search import Axis
 from analysis.figures.writing import write_figure
 from analysis.names import label
 from analysis.per_query import per_query
@@ -174,3 +176,13 @@ def test_drawing_leaves_matplotlib_as_it_was_and_needs_neither_pyplot_nor_ray():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""
+
+
+def test_a_choice_that_a_method_lacks_has_no_place():
+    """AGH's lengths beside KNNH, which has none; numbers come back from a CSV file as floats."""
+    trials = pd.DataFrame(
+        {"method": ["agh", "knnh", "agh"], "lengths": ["one", np.nan, "kept"], "width": [256.0, np.nan, 128.0]}
+    )
+    for name, choices in (("lengths", ("kept", "one")), ("width", (128, 256))):
+        axis = Axis(name, 0, 1, False, choices, frozenset({"agh", "knnh"}))
+        np.testing.assert_array_equal(axis.positions(trials), [1, np.nan, 0])
