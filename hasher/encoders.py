@@ -13,7 +13,7 @@ from torch.nn import functional
 class Encoder(nn.Module, ABC):
     """Real values, whose signs are the hash code, of one embedding after the other.
 
-    `mean` (d,) is the mean of the training embeddings, which every encoder centres on.
+    `mean` (d,) is the mean of the training embeddings, which every encoder but `RawEncoder` centres on.
     """
 
     mean: Tensor
@@ -115,6 +115,21 @@ class OneLayerEncoder(TrainedEncoder):
     @torch.no_grad()
     def rescale(self, size: float) -> None:
         self.to_bits.weight.div_(size)
+        self.to_bits.bias.div_(size)
+
+
+class RawEncoder(OneLayerEncoder):
+    """x W of the embedding x as it is, neither centred nor scaled."""
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """`features` themselves."""
+        return features
+
+    @torch.no_grad()
+    def become_linear(self, directions: Tensor, mixing: Tensor) -> None:
+        """The coordinates are those of the centred embedding: the bias takes the mean away."""
+        super().become_linear(directions, mixing)
+        self.to_bits.bias.copy_(-self.to_bits.weight @ self.mean)
 
 
 class TwoLayerEncoder(TrainedEncoder):

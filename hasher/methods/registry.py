@@ -13,11 +13,12 @@ from hasher.methods.hagcn.method import HAGCN_METHODS
 from hasher.methods.itq import ITQ
 from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
+from hasher.methods.released.method import RELEASED_METHODS
 
 #: Group of the entry points by which a package adds methods: ``my_hash = "my_package:MyHash"``.
 ENTRY_POINTS = "hagcn.methods"
 #: In the order of every table's rows.
-BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ())
+BUILT_IN: tuple[Method, ...] = (*HAGCN_METHODS, LSH(), PCASign(), ITQ(), *RELEASED_METHODS)
 
 
 @functools.cache
