@@ -16,9 +16,7 @@ class ReleasedConfig(NeuralConfig):
     filter_order: int = Field(
         18, ge=1, description="order of the filter (K)", json_schema_extra=only_where(filter=tuple(ORDERED_FILTERS))
     )
-    ae_width: int | None = Field(
-        None, ge=1, description="width of the continuous code (w); none: as wide as the embedding"
-    )
+    ae_width: int = Field(0, ge=0, description="width of the continuous code (w); 0: as wide as the embedding")
     batch_size: int = Field(128, ge=2, description="items in a mini-batch (n)")
     learning_rate: float = Field(0.0001, gt=0, description="step size of Adam; with `one_cycle` its peak")
     lambda_hash: float = Field(
