@@ -1,5 +1,6 @@
 """The graph of a mini-batch: cosine nearest neighbours, and the normalised adjacency and Laplacian of graph filters."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,12 +84,13 @@ def normalised_adjacency(weights: Tensor) -> Tensor:
 
 
 def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """`torch.linalg.eigh`, but a NaN or infinity gives NaN, as it does in other operations, and no exception.
+    """`torch.linalg.eigh`, but a NaN, an infinity or iterations without an end give NaN, and no exception.
 
     So a training run that diverges is seen to do so by its loss.
     """
     if matrix.isfinite().all():
-        return torch.linalg.eigh(matrix)
+        with suppress(torch.linalg.LinAlgError):
+            return torch.linalg.eigh(matrix)
     return matrix.new_full(matrix.shape[:-1], torch.nan), torch.full_like(matrix, torch.nan)
 
 

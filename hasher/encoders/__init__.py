@@ -10,7 +10,7 @@ from hasher.encoders.anchored import (
     squared_distances,
 )
 from hasher.encoders.encoder import Encoder, LinearEncoder
-from hasher.encoders.trained import BatchNorm, OneLayerEncoder, TrainedEncoder, TwoLayerEncoder
+from hasher.encoders.trained import BatchNorm, OneLayerEncoder, RawEncoder, TrainedEncoder, TwoLayerEncoder
 
 __all__ = [
     "LENGTHS",
@@ -21,6 +21,7 @@ __all__ = [
     "Lengths",
     "LinearEncoder",
     "OneLayerEncoder",
+    "RawEncoder",
     "TrainedEncoder",
     "TwoLayerEncoder",
     "at_length_one",

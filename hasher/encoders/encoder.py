@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class Encoder(nn.Module, ABC):
     """Real values, whose signs are the hash code, of one embedding after the other.
 
-    `mean` (d,) is the mean of the training embeddings, which every encoder centres on.
+    `mean` (d,) is the mean of the training embeddings, which every encoder but `RawEncoder` centres on.
     """
 
     mean: Tensor

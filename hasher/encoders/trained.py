@@ -73,6 +73,21 @@ class OneLayerEncoder(TrainedEncoder):
     @torch.no_grad()
     def rescale(self, size: float) -> None:
         self.to_bits.weight.div_(size)
+        self.to_bits.bias.div_(size)
+
+
+class RawEncoder(OneLayerEncoder):
+    """x W of the embedding x as it is, neither centred nor scaled."""
+
+    def normalise(self, features: Tensor) -> Tensor:
+        """`features` themselves."""
+        return features
+
+    @torch.no_grad()
+    def become_linear(self, directions: Tensor, mixing: Tensor) -> None:
+        """The coordinates are those of the centred embedding: the bias takes the mean away."""
+        super().become_linear(directions, mixing)
+        self.to_bits.bias.copy_(-self.to_bits.weight @ self.mean)
 
 
 class TwoLayerEncoder(TrainedEncoder):

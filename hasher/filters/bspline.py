@@ -14,18 +14,26 @@ def bspline_knots(count: int) -> Tensor:
 
 
 def bspline_basis(points: Tensor, count: int) -> Tensor:
-    """Values (m, count) at points (m,) of `count` >= 4 cubic B-splines on [0, 2]; they sum to 1 (de Boor 1978).
+    """Values (m, count) at points (m,) of `count` >= 4 cubic B-splines on [0, 2]; they sum to 1.
 
     Points outside by rounding count as the nearer end.
     """
-    knots = bspline_knots(count).to(points)
-    x = points.clamp(0, UPPER)[:, None]
+    return bspline_values(points.clamp(0, UPPER), bspline_knots(count).to(points))
+
+
+def bspline_values(points: Tensor, knots: Tensor) -> Tensor:
+    """Values (m, K) at points (m,) of the K cubic B-splines on ascending, clamped knots (K + 4,) (de Boor 1978).
+
+    Differentiable in both; points are between the first and the last knot.
+    """
+    x = points[:, None]
     # The last non-empty interval is closed, or all splines would vanish at the upper end.
-    interval = torch.searchsorted(knots, x, right=True).clamp(max=count) - 1
+    last = len(knots) - DEGREE - 1
+    interval = torch.searchsorted(knots.detach(), x.detach(), right=True).clamp(max=last) - 1
     values = (interval == torch.arange(len(knots) - 1, device=x.device)).to(x)
     for degree in range(1, DEGREE + 1):
         span = knots[degree:] - knots[:-degree]
-        share = torch.where(span > 0, (x - knots[:-degree]) / span, 0)
+        share = (x - knots[:-degree]) / torch.where(span > 0, span, torch.inf)
         values = values[:, :-1] * share[:, :-1] + values[:, 1:] * (1 - share[:, 1:])
     return values
 

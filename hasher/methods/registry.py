@@ -20,6 +20,7 @@ from hasher.methods.itq import ITQ
 from hasher.methods.knnh import KNNH
 from hasher.methods.lsh import LSH
 from hasher.methods.pca_sign import PCASign
+from hasher.methods.released.method import RELEASED_METHODS
 from hasher.methods.sdc import SDC
 from hasher.methods.sgh import SGH
 from hasher.methods.tbh import TBH
@@ -32,6 +33,7 @@ BUILT_IN: tuple[Method, ...] = (
     *(LSH(), PCASign(), ITQ(), KNNH()),
     *(AGH(), IMH(), SGH()),
     *(GreedyHash(), BiHalf(), SDC(), CIBHash(), CroVCA(), TBH()),
+    *RELEASED_METHODS,
 )
 #: What stands for every method there is.
 ALL = "all"
