@@ -24,6 +24,11 @@ class CIBHashConfig(NeuralConfig, ViewsConfig):
     epochs: int = Field(60, ge=1, description="passes over the training items, which the schedule is laid out for")
 
 
+def code(logits: Tensor) -> Tensor:
+    """Signs in the forward pass, probabilities σ(`logits`) of the bits in the backward pass."""
+    return straight_through(signs(logits), logits.sigmoid())
+
+
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """-mean_i log(exp(c_ij / τ) / Σ_{l≠i} exp(c_il / τ)) over all 2n views, j being the other view of i's item.
 
@@ -61,11 +66,9 @@ class CIBHashModel(TwoViewModel):
     def compare(self, first: Tensor, second: Tensor) -> Mapping[str, Tensor]:
         """NT-Xent of the codes + β (KL(p || q) + KL(q || p)) / 2 of the two views' bits.
 
-        A code is a sign in the forward pass and the probability of the bit in the backward pass. A view is drawn
-        towards the other one, which stands still in its divergence: both as in the released code.
+        In its divergence from the other view a view is drawn to it, while the other stands still: so the released code.
         """
-        codes = (straight_through(signs(view), view.sigmoid()) for view in (first, second))
-        contrast = nt_xent(*codes, self.config.temperature)
+        contrast = nt_xent(code(first), code(second), self.config.temperature)
         divergence = bernoulli_divergence(first, second.detach()) + bernoulli_divergence(second, first.detach())
         loss = contrast + self.config.lambda_kl * divergence / 2
         return {"loss": loss, "loss_contrast": contrast, "loss_kl": divergence / 2}

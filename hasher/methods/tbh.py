@@ -67,7 +67,7 @@ class ReverseGradient(torch.autograd.Function):
 
 def reverse_gradient(values: Tensor, weight: float) -> Tensor:
     """`values`; what they come from learns the opposite of what a loss behind them asks for, times `weight`."""
-    reversed_: Tensor = ReverseGradient.apply(values, weight)  # type: ignore[no-untyped-call]
+    reversed_: Tensor = ReverseGradient.apply(values, weight)
     return reversed_
 
 
