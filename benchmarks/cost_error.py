@@ -33,7 +33,7 @@ def compared(what: str, estimates: float, took: float) -> str:
 
 
 def main() -> None:
-    """Print estimates and taken seconds of every data set and filter, and of the whole."""
+    """Print estimates and taken seconds of every data set and method, and of the whole."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     parser = argparse.ArgumentParser(description="Estimate cost beside the cost of a finished study.")
     parser.add_argument("run", type=Path)

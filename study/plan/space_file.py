@@ -144,6 +144,6 @@ def _data(spec: StudySpec) -> str:
 
 def _scope(spec: StudySpec) -> str:
     """``all filters, 16 to 64 bits``; other methods by name."""
-    filters = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
+    methods = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
     fewest, most = min(spec.bits), max(spec.bits)
-    return f"{filters}, {fewest} bits" if fewest == most else f"{filters}, {fewest} to {most} bits"
+    return f"{methods}, {fewest} bits" if fewest == most else f"{methods}, {fewest} to {most} bits"

@@ -13,8 +13,8 @@ from hasher.data import load_dataset
 from hasher.retrieval import random_codes_scores, random_map
 
 
-def found(filter_name="gcn", space=None, **chosen):
-    return {(edge.name, edge.end) for edge in edges(make_spec(space=space or make_spec().space), filter_name, chosen)}
+def found(method="gcn", space=None, **chosen):
+    return {(edge.name, edge.end) for edge in edges(make_spec(space=space or make_spec().space), method, chosen)}
 
 
 def test_a_log_range_is_looked_at_on_its_own_scale():
@@ -50,7 +50,7 @@ def test_choices_have_edges_only_where_they_are_three_numbers():
     )
 
 
-def test_what_was_not_chosen_or_is_not_the_filters():
+def test_what_was_not_chosen_or_is_not_the_methods():
     assert found(learning_rate=None) == found(learning_rate=float("nan")) == set()
     assert found("none", knn_size=4) == set()
 

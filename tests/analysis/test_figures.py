@@ -51,7 +51,7 @@ def test_files_are_the_same_every_time_and_vanish_with_what_they_show(tmp_path):
     assert {path.name for path in tmp_path.glob("*.*g")} == {"bit-balance.svg", "bit-balance.png"}
 
 
-def test_a_filter_has_one_colour_and_marker_in_all_figures(full):
+def test_a_method_has_one_colour_and_marker_in_all_figures(full):
     _, _, drawn = full
     seen = defaultdict(set)
     for key, figure in drawn.items():
@@ -64,7 +64,7 @@ def test_a_filter_has_one_colour_and_marker_in_all_figures(full):
         assert looks == {(look.colour.lower(), look.marker)}
         assert len(seen[label(name)]) >= 6
     titled = [axes for key in ("importance", "learning-curves", "map-by-knn-size") for axes in drawn[key].axes]
-    for axes in titled:  # where each panel is a filter, everything in colour has that filter's
+    for axes in titled:  # where each panel is a method, everything in colour has that method's
         name = next((name for name in style.METHODS if label(name) == axes.get_title()), None)
         colours = {matplotlib.colors.to_hex(line.get_color()) for line in axes.lines}
         colours |= {matplotlib.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
@@ -102,7 +102,7 @@ def test_the_papers_numbers_are_dashed_and_only_where_it_has_the_data_set(full, 
 
 def test_the_heat_map_holds_the_means(full):
     study, _, drawn = full
-    shown = drawn["filter-by-bits"].axes[0].images[0].get_array()
+    shown = drawn["method-by-bits"].axes[0].images[0].get_array()
     table = study.records.query("kind == 'test' and bits > 0").pivot_table(index="method", columns="bits", values="map")
     expected = table.loc[IN_ORDER]
     assert np.asarray(shown) == pytest.approx(expected.to_numpy())
@@ -140,10 +140,10 @@ def test_learning_curves_show_every_trial_and_mark_pruned_ones(full):
     ends = [line for axes in drawn["learning-curves"].axes for line in axes.lines if line.get_marker() in "|x"]
     assert len(curves) == len(trials)
     assert len(ends) == (trials["state"] != "complete").sum() > 0
-    assert sum(line.get_linewidth() > 2 for line in curves) == 6  # one winner a filter
+    assert sum(line.get_linewidth() > 2 for line in curves) == 6  # one winner a method
 
 
-def test_slices_leave_out_what_a_filter_does_not_sample(full):
+def test_slices_leave_out_what_a_method_does_not_sample(full):
     """Filters without a graph have a kNN size in the records, its default, which says nothing."""
     _, _, drawn = full
     panel = next(axes for axes in drawn["slices"].axes if axes.get_title() == "kNN size")

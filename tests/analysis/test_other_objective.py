@@ -26,7 +26,7 @@ from analysis.statistics.paired import holm, paired_test
 from analysis.study_records import load_study
 from analysis.tables import write_tables
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_filter_table
+from analysis.tables.cost import cost_by_method_table
 from analysis.tables.formats import to_csv
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.ladder import ladder_table
@@ -178,7 +178,7 @@ def test_what_selection_does_is_told_in_it(study, results):
 
 
 def test_gains_are_in_it(study, results):
-    table = cost_by_filter_table(results)
+    table = cost_by_method_table(results)
     assert f"{TITLE} gain over no graph" in headings(table)
     means = {name: np.mean([test_runs(study, name, bits)["map_at_k"].mean() for bits in SPEC.bits]) for name in METHODS}
     assert float(rows_of(table)["fourier"]["gain_over_none"]) == pytest.approx(means["fourier"] - means["none"])
@@ -188,7 +188,7 @@ def test_axes_are_labelled_with_it(drawn):
     y_labels = {key: {axes.get_ylabel() for axes in figure.axes} - {""} for key, figure in drawn.items()}
     for key in ("map-by-bits", "cost-and-gain"):
         assert y_labels[key] == {f"test {TITLE}"}
-    assert f"test {TITLE}" in y_labels["filter-by-bits"]  # of the scale of colours
+    assert f"test {TITLE}" in y_labels["method-by-bits"]  # of the scale of colours
     for key in ("best-by-trials", "best-by-device-seconds"):
         assert y_labels[key] == {f"best validation {TITLE}"}
     for key in ("learning-curves", "map-by-filter-order", "map-by-knn-size"):
@@ -201,7 +201,7 @@ def test_axes_are_labelled_with_it(drawn):
 def test_titles_and_sentences_name_it(study):
     figures = {figure.key: figure for section in dataset_figures(study, "digits").values() for figure in section}
     assert figures["map-by-bits"].title == f"{TITLE} against code length"
-    assert figures["filter-by-bits"].title == f"{TITLE} by method and code length"
+    assert figures["method-by-bits"].title == f"{TITLE} by method and code length"
     assert figures["map-by-filter-order"].title == f"{TITLE} against filter order"
     assert f"highest {TITLE}" in figures["cost-and-gain"].sentence
     assert figures["learning-curves"].sentence.startswith(f"Validation {TITLE} by epoch")
@@ -212,7 +212,7 @@ def test_figures_draw_it(study, drawn):
     for line, method in zip(lines, ["chebyshev", "gcn", "fourier", "none"], strict=True):
         expected = [test_runs(study, method, bits)["map_at_k"].mean() for bits in SPEC.bits]
         assert line.get_ydata() == pytest.approx(expected)
-    shown = np.asarray(drawn["filter-by-bits"].axes[0].images[0].get_array())
+    shown = np.asarray(drawn["method-by-bits"].axes[0].images[0].get_array())
     assert shown[1] == pytest.approx([test_runs(study, "gcn", bits)["map_at_k"].mean() for bits in SPEC.bits])
     search = study.records.query("kind == 'search' and state == 'complete'")
     for axes, bits in zip(drawn["best-by-trials"].axes, SPEC.bits, strict=False):

@@ -17,7 +17,7 @@ from analysis.study_records import load_study
 from analysis.tables import html_tables
 
 ALL_KEYS = {
-    "map-by-bits", "filter-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
+    "map-by-bits", "method-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
     "nearest-neighbours", "map-by-filter-order", "map-by-knn-size", "map-by-cutoff", "importance", "slices",
     "parallel-coordinates", "cost-and-gain", "best-by-trials", "best-by-device-seconds", "learning-curves",
 }  # fmt: skip

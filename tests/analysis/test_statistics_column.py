@@ -88,11 +88,11 @@ def test_empty_and_single_columns(noise):
 
 
 def test_a_column_without_differences_claims_one_in_twenty(monkeypatch):
-    """300 columns of five equal filters, seed and query effects in each: the best is called better than any in 5%."""
+    """300 columns of five equal methods, seed and query effects in each: the best is called better than any in 5%."""
     monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels calls it at every correction, a third of a second each
     rng = np.random.default_rng(2)
 
-    def equal_filters():
+    def equal_methods():
         shared = rng.standard_normal((1, 50)) + 0.1 * rng.standard_normal((5, 1))
         return {
             name: scores(shared + 0.3 * rng.standard_normal((1, 50)) + 0.04 * rng.standard_normal((5, 1))
@@ -100,6 +100,6 @@ def test_a_column_without_differences_claims_one_in_twenty(monkeypatch):
             for name in "abcde"
         }  # fmt: skip
 
-    columns = [column(**equal_filters()) for _ in range(300)]
+    columns = [column(**equal_methods()) for _ in range(300)]
     claims = [len(found.tied) < 4 for found in columns]
     assert np.mean(claims) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)

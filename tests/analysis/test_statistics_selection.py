@@ -1,4 +1,4 @@
-"""Optimism of selection, and how far the order of filters hangs on the trials: against full enumeration."""
+"""Optimism of selection, and how far the order of methods hangs on the trials: against full enumeration."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from analysis.statistics.selection import optimism, order_stability
 
 
 def enumerated(trials):
-    """P(order changes), P(best changes) and mean tau over all halves of all filters."""
+    """P(order changes), P(best changes) and mean tau over all halves of all methods."""
     names = sorted(trials, key=lambda name: -np.nanmax(trials[name]))
     halves = [
         [
@@ -36,15 +36,15 @@ def test_against_enumeration():
         "c": np.array([0.3, 0.57, 0.59, 0.2]),
     }
     found = order_stability(trials, {}, draws=20_000)
-    assert found.filters == ("a", "b", "c")
+    assert found.methods == ("a", "b", "c")
     assert [found.changes, found.best_changes, found.agreement] == pytest.approx(enumerated(trials), abs=0.015)
 
 
-def test_filters_far_apart_keep_their_order():
+def test_methods_far_apart_keep_their_order():
     rng = np.random.default_rng(0)
     trials = {name: level + 0.01 * rng.random(10) for name, level in (("a", 0.3), ("b", 0.5), ("c", 0.7))}
     found = order_stability(trials, {"a": 0.3, "b": 0.5, "c": 0.1})
-    assert (found.filters, found.changes, found.best_changes, found.agreement) == (("c", "b", "a"), 0, 0, 1)
+    assert (found.methods, found.changes, found.best_changes, found.agreement) == (("c", "b", "a"), 0, 0, 1)
     assert found.first_half_agreement == 1
     assert found.test_agreement == pytest.approx(stats.kendalltau([0.7, 0.5, 0.3], [0.1, 0.5, 0.3]).statistic)
 
@@ -67,7 +67,7 @@ def test_nothing_to_compare():
 
 def test_single_trials_are_their_own_half():
     found = order_stability({"a": np.array([0.5]), "b": np.array([0.6])}, {})
-    assert found.filters == ("b", "a") and found.changes == 0
+    assert found.methods == ("b", "a") and found.changes == 0
     assert np.isnan(found.test_agreement)
 
 

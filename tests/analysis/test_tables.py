@@ -19,7 +19,7 @@ from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables import html_tables, render_tables, terminal_table, write_tables
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_filter_table, cost_table
+from analysis.tables.cost import cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import main_table
@@ -38,7 +38,7 @@ def results(study):
 
 
 def rows_of(table):
-    """The table as its CSV file has it, by (filter, bits) or by filter."""
+    """The table as its CSV file has it, by (method, bits) or by method."""
     rows = list(csv.DictReader(io.StringIO(to_csv(table))))
     return {(row["method"], row["bits"]) if "bits" in row else row["method"]: row for row in rows}
 
@@ -78,7 +78,7 @@ def test_the_best_is_marked_and_its_ties_are_those_of_the_tests(results):
         assert column.best == max(means, key=means.get)
 
 
-def test_equal_filters_are_tied_and_distant_ones_are_not(tmp_path):
+def test_equal_methods_are_tied_and_distant_ones_are_not(tmp_path):
     levels = dict.fromkeys(LEVELS, 0.3)
     truth = Truth(levels=levels | {"spline": 0.6, "lanczos": 0.6}, method_query=0.0, method_seed=0.003)
     spec = make_spec(datasets=["vectors.npz"], methods=["spline", "lanczos", "none"], bits=[16], trials=1, replicates=5)
@@ -137,7 +137,7 @@ def test_cost_adds_up(study, results):
     assert int(rows["all", ""]["planned"]) == 6 * 2 * 8
     states = [int(rows["all", ""][state]) for state in ("complete", "pruned", "diverged", "failed", "not_run")]
     assert sum(states) == 96 and states[1] == 24
-    gains = rows_of(cost_by_filter_table(results))
+    gains = rows_of(cost_by_method_table(results))
     means = {name: np.mean([results.summary(results.cell(name, bits))["score_mean"] for bits in results.bits])
              for name in results.methods}  # fmt: skip
     for name in results.methods:

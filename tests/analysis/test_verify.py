@@ -31,9 +31,9 @@ def lines(path):
     return verify(load_study(path))
 
 
-def alter(path, kind, column, value, index=0, filter_name="gcn"):
+def alter(path, kind, column, value, index=0, method="gcn"):
     records = pd.read_csv(path / "records.csv")
-    row = (records["kind"] == kind) & (records["method"] == filter_name) & (records["index"] == index)
+    row = (records["kind"] == kind) & (records["method"] == method) & (records["index"] == index)
     assert row.sum() == 1
     records.loc[row, column] = value(records.loc[row, column].item()) if callable(value) else value
     records.to_csv(path / "records.csv", index=False)

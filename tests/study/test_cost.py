@@ -35,7 +35,7 @@ def source(name: str, *known: tuple[Task, float]) -> Source:
     return Source(name, times)
 
 
-def test_each_task_is_told_from_the_first_source_that_knows_its_kind_and_filter(tiny: StudySpec) -> None:
+def test_each_task_is_told_from_the_first_source_that_knows_its_kind_and_method(tiny: StudySpec) -> None:
     gcn, none, itq = (Cell("blobs", name, 8) for name in ("gcn", "none", "itq"))
     tasks = [Task("search", gcn, 0), Task("search", gcn, 3), Task("search", none, 0), Task("test", itq, 0)]
     drawn = []

@@ -60,7 +60,7 @@ def refusal(path: Path) -> str:
         ({"fixed": {"a": 1, "b": 2}}, {"space": {"a": [1]}}, {"fixed": {"b": 2}, "space": {"a": [1]}}),
         ({"space": {"a": [1], "b": [2]}}, {"fixed": {"a": 1}}, {"space": {"b": [2]}, "fixed": {"a": 1}}),
         ({"space": {"a": [1]}}, {"fixed": {"a": 1}}, {"space": {}, "fixed": {"a": 1}}),
-        (  # both in one file: for different filters, as the spec allows
+        (  # both in one file: for different methods, as the spec allows
             {"fixed": {"a": 1}},
             {"fixed": {"a": {"gcn": 2}}, "space": {"a": [1]}},
             {"fixed": {"a": {"gcn": 2}}, "space": {"a": [1]}},

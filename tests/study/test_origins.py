@@ -59,7 +59,7 @@ def test_a_description_is_of_the_file_only_where_its_words_stand(tmp_path: Path)
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
-def test_each_hyperparameter_of_each_filter_is_fixed_sampled_or_a_default(path: Path) -> None:
+def test_each_hyperparameter_of_each_method_is_fixed_sampled_or_a_default(path: Path) -> None:
     study = read_study(path, {"datasets": ["mine.npz"]})
     for name in study.spec.methods:
         own = HAGCNConfig(filter=name)
@@ -70,14 +70,14 @@ def test_each_hyperparameter_of_each_filter_is_fixed_sampled_or_a_default(path: 
             assert value == (None if named else getattr(own, key)), (name, key)
 
 
-def test_defaults_are_told_by_filter_only_where_they_differ(tiny: StudySpec) -> None:
+def test_defaults_are_told_by_method_only_where_they_differ(tiny: StudySpec) -> None:
     found = default_hyperparameters(tiny.model_copy(update={"space": {}, "methods": ["gcn", "lanczos", "spline"]}))
     assert found["filter_order"] == {name: ORDERS[name] for name in ("lanczos", "spline")}
     assert found["temperature"] == HAGCNConfig.model_fields["temperature"].default
     assert found["averaging"] == HAGCNConfig.model_fields["averaging"].default and "ae_width" not in found
 
 
-def test_what_is_fixed_for_one_filter_is_a_default_for_the_others(tmp_path: Path) -> None:
+def test_what_is_fixed_for_one_method_is_a_default_for_the_others(tmp_path: Path) -> None:
     study, alpha = read_study(written(tmp_path, fixed={"alpha": {"gcn": 2.5}})), HAGCNConfig().alpha
     assert study.origins.hyperparameters["alpha"] == {"none": alpha, "chebyshev": alpha}
     words = dict(study.origins.in_words(study.spec))["defaults of the methods"]

@@ -120,14 +120,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_spec(tmp_path / "none.yaml")
 
 
-def test_order_is_sampled_only_where_the_filter_has_one(tmp_path: Path) -> None:
+def test_order_is_sampled_only_where_the_method_has_one(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, space={"filter_order": {"type": "int", "low": 1, "high": 3}}))
     assert {name: list(spec.space_for(name)) for name in spec.methods} == {
         "none": [], "gcn": [], "chebyshev": ["filter_order"],
     }  # fmt: skip
 
 
-def test_fixed_values_may_differ_by_filter(tmp_path: Path) -> None:
+def test_fixed_values_may_differ_by_method(tmp_path: Path) -> None:
     spec = read_spec(write(tmp_path, fixed={"filter_order": {"chebyshev": 2}, "knn_size": 5}, space={}))
     assert spec.configure("chebyshev", 8, {}).filter_order == 2
     assert spec.configure("gcn", 8, {}).filter_order is None

@@ -29,9 +29,9 @@ def data(tiny: StudySpec) -> StudyData:
     return StudyData(dataset, make_splits(dataset, tiny.datasets[0].split_config(0)))
 
 
-def job(spec: StudySpec, kind: Any, filter_name: str = "chebyshev", **changes: Any) -> Job:
-    config = spec.configure(filter_name, 8, {"learning_rate": 0.01, "knn_size": 5, **changes})
-    return Job(Task(kind, Cell("blobs", filter_name, 8), 0), 3, config, spec.report_every, spec.objective, spec.k)
+def job(spec: StudySpec, kind: Any, method: str = "chebyshev", **changes: Any) -> Job:
+    config = spec.configure(method, 8, {"learning_rate": 0.01, "knn_size": 5, **changes})
+    return Job(Task(kind, Cell("blobs", method, 8), 0), 3, config, spec.report_every, spec.objective, spec.k)
 
 
 def steps(work: Work) -> list[Step]:
