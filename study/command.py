@@ -39,15 +39,15 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     options = _options(given)
     space = given.space or (DEFAULT_SPACE if given.dataset is None else FOR_ANY_DATA)
     around = StudyFolder(space.parent)
-    if space.is_dir():  # the run directory of a study, which says itself what it is
-        space, options = _run_directory(space), replace(options, runs_dir=space.parent)
+    if space.is_dir():  # the folder of a study, which says itself what it is
+        space, options = _study_folder(space), replace(options, runs_dir=space.parent)
     elif space == around.spec and around.storage.exists():
         around.read_spec()  # a frozen study, refused where another version meant something else by the same keys
     study = read_study(space, _overrides(given))
     return Command(study.spec, study.origins, options, given.action, given.quiet)
 
 
-def _run_directory(path: Path) -> Path:
+def _study_folder(path: Path) -> Path:
     frozen = StudyFolder(path).read_spec()
     if frozen is None:
         raise UserError(

@@ -166,7 +166,7 @@ def check(command: str) -> None:
     try:
         if words[0] == "run_study.py":
             given = study_parser().parse_args(words[1:])
-            if given.space is None or given.space.is_file():  # else a run directory, or a file of the reader's
+            if given.space is None or given.space.is_file():  # else a study folder, or a file of the reader's
                 parse_command(words[1:])
         elif words[0] == "-m":
             programs: dict[str, Any] = {

@@ -132,7 +132,7 @@ def _shipped_entries(sources: Sequence[str]) -> dict[str, _Entry]:
 
 
 def _named_after(datasets: Sequence[DatasetSpec], path: Path) -> str:
-    """A name for a run directory, made of those of the data and, so that two files can be run on them, of the file."""
+    """A name for a study folder, made of those of the data and, so that two files can be run on them, of the file."""
     stems = [] if path.resolve() == FOR_ANY_DATA else [path.stem]
     joined = "-".join([*(dataset.name for dataset in datasets), *stems])
     return re.sub(r"[^A-Za-z0-9._-]+", "-", joined).strip("._-")[:_LONGEST_NAME] or "data"

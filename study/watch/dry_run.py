@@ -36,23 +36,23 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
 
     A study that is begun tells the `origins` of its keys that were kept with it.
     """
-    run = StudyFolder(options.runs_dir / spec.name)
-    run.check(spec, options.storage)
+    folder = StudyFolder(options.runs_dir / spec.name)
+    folder.check(spec, options.storage)
     finished: dict[Task, Finished] = {}
-    if options.storage is not None or run.journal.exists():
-        finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
-    console.print(_plan_table(spec, run, finished))
+    if options.storage is not None or folder.journal.exists():
+        finished = read_finished(spec, open_storage(options.storage or str(folder.journal)))
+    console.print(_plan_table(spec, folder, finished))
     now = count_runs(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left", highlight=False)
-    kept = run.read_origins() if run.spec.exists() else origins
+    kept = folder.read_origins() if folder.spec.exists() else origins
     if kept is not None:
         console.print(_origins_table(spec, kept))
     if now.left:
         _print_cost(spec, options, finished, console)
 
 
-def _plan_table(spec: StudySpec, run: StudyFolder, finished: dict[Task, Finished]) -> Table:
-    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left", box=SIMPLE_HEAD)
+def _plan_table(spec: StudySpec, folder: StudyFolder, finished: dict[Task, Finished]) -> Table:
+    table = Table(title=f"Study {spec.name} in {folder.path}", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "method", "bits", "trials", "done", "left", "test runs", "done", "left"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for cell in cells(spec):

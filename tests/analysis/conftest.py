@@ -17,7 +17,7 @@ from hasher.methods import registry
 
 
 @pytest.fixture(scope="session")
-def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished synthetic study: two data sets of which one is `digits`, all filters, two code lengths. Read only."""
     return write_study(tmp_path_factory.mktemp("runs"), make_spec(datasets=["digits", "vectors.npz"]))
 

@@ -95,18 +95,18 @@ def test_a_cell_that_is_not_there(run, cell, says, capsys):
     ],
 )
 def test_a_cell_is_found_by_what_the_tables_or_the_paper_call_its_method(
-    run_directory, written, method, heading, capsys
+    study_folder, written, method, heading, capsys
 ):
-    assert main(["explain", str(run_directory), "digits", written, "32"]) == 0
+    assert main(["explain", str(study_folder), "digits", written, "32"]) == 0
     assert capsys.readouterr().out.startswith(f"{heading} (")
-    assert find_cell(load_study(run_directory), "digits", written, "32").method == method
+    assert find_cell(load_study(study_folder), "digits", written, "32").method == method
 
 
 @pytest.mark.parametrize("written", ["Polly", "PCA sine", "Spline (Cheby)", "ITQ2", "float cosin", ""])
-def test_a_near_miss_says_what_is_there(run_directory, written, capsys):
-    assert main(["explain", str(run_directory), "digits", written, "32"]) == 2
+def test_a_near_miss_says_what_is_there(study_folder, written, capsys):
+    assert main(["explain", str(study_folder), "digits", written, "32"]) == 2
     there = "none, gcn, chebyshev, lanczos, spline, fourier, lsh, pca_sign, itq, float_cosine, float_diffusion"
-    assert capsys.readouterr().err == f"error: {written}: no such method in {run_directory}, it has {there}\n"
+    assert capsys.readouterr().err == f"error: {written}: no such method in {study_folder}, it has {there}\n"
 
 
 def test_explain_prints_what_the_cell_rests_on(run):

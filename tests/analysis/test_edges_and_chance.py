@@ -75,8 +75,8 @@ def test_no_query_that_could_hit():
     assert np.isnan(random_released_map(np.zeros(3, int), np.ones(5, int), 5))
 
 
-def test_a_studys_chance_levels(run_directory):
-    study = load_study(run_directory)
+def test_a_studys_chance_levels(study_folder):
+    study = load_study(study_folder)
     data = load_dataset("digits")
     found = chance_scores(study, "digits")
     assert isinstance(found, Chance)

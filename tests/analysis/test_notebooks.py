@@ -26,9 +26,9 @@ def test_there_are_three_and_each_takes_its_study_as_a_parameter():
         assert len(parameters) == 1 and parameters[0].source.startswith('run = "runs/digits"')
 
 
-def test_they_are_saved_with_the_tables_of_todays_code(run_directory):
+def test_they_are_saved_with_the_tables_of_todays_code(study_folder):
     """Whoever changes a title or a heading executes them again."""
-    documents = tables(load_study(run_directory))
+    documents = tables(load_study(study_folder))
     known = {part.split("\n")[0] for content in documents.values() for part in content.split("### ")}
     found = []
     for path in notebooks():
@@ -75,9 +75,9 @@ def test_a_directory_that_is_no_study_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}: not a study")
 
 
-def test_the_environment_names_the_study_in_place_of_the_parameter(run_directory, monkeypatch):
-    monkeypatch.setenv("HAGCN_RUN", str(run_directory))
-    assert open_study("runs/nowhere").folder.path == run_directory
-    monkeypatch.delenv("HAGCN_RUN")
+def test_the_environment_names_the_study_in_place_of_the_parameter(study_folder, monkeypatch):
+    monkeypatch.setenv("HAGCN_STUDY", str(study_folder))
+    assert open_study("runs/nowhere").folder.path == study_folder
+    monkeypatch.delenv("HAGCN_STUDY")
     with pytest.raises(UserError, match="runs/nowhere: not a study"):
         open_study("runs/nowhere")

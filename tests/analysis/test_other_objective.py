@@ -239,9 +239,9 @@ def test_against_the_paper_and_the_ladder_stay_on_map(study, results, drawn):
     assert f"their signs {test_runs(study, best, 32)['map'].mean():.3f}" in sentence
 
 
-def test_the_ladder_does_not_claim_to_end_in_the_main_table(results, run_directory):
+def test_the_ladder_does_not_claim_to_end_in_the_main_table(results, study_folder):
     says = "this is the score of the main table"
-    assert says in ladder_table(results_of(load_study(run_directory), "digits")).notes[0]
+    assert says in ladder_table(results_of(load_study(study_folder), "digits")).notes[0]
     assert says not in ladder_table(results).notes[0]
 
 
@@ -264,8 +264,8 @@ def test_it_all_verifies(study):
     assert verify(study) == []
 
 
-def test_studies_of_different_scores_are_not_subtracted(results, run_directory):
-    table = comparison_table(results_of(load_study(run_directory), "digits"), results)
+def test_studies_of_different_scores_are_not_subtracted(results, study_folder):
+    table = comparison_table(results_of(load_study(study_folder), "digits"), results)
     assert headings(table)[2:4] == ["A, mAP", f"B, {TITLE}"]
     assert {row[4].text for row in table.rows} == {row[7].text for row in table.rows} == {MISSING}
     assert any(f"Nothing was tested: A is scored by mAP, B by {TITLE}" in note for note in table.notes)

@@ -1,4 +1,4 @@
-"""Reading a run directory: what is there, and one clear line for what is not a study."""
+"""Reading a study folder: what is there, and one clear line for what is not a study."""
 
 import subprocess
 import sys

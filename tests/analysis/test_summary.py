@@ -18,8 +18,8 @@ def row(study, method, bits, dataset="digits"):
     return found.iloc[0]
 
 
-def test_means_deviations_and_counts(run_directory):
-    study = load_study(run_directory)
+def test_means_deviations_and_counts(study_folder):
+    study = load_study(study_folder)
     records = study.records
     for method, bits, kind in (("spline", 32, "test"), ("itq", 16, "test")):
         own = records[(records["dataset"] == "digits") & (records["method"] == method) & (records["bits"] == bits)]

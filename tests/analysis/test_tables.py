@@ -28,8 +28,8 @@ from analysis.tables.table import MISSING, Column, Entry, Table, decimals, numbe
 
 
 @pytest.fixture(scope="module")
-def study(run_directory):
-    return load_study(run_directory)
+def study(study_folder):
+    return load_study(study_folder)
 
 
 @pytest.fixture(scope="module")

@@ -68,5 +68,5 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResu
 
 
 @pytest.fixture
-def run_directory(tmp_path: Path) -> StudyFolder:
+def study_folder(tmp_path: Path) -> StudyFolder:
     return StudyFolder(tmp_path / "tiny")

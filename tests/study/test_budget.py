@@ -89,21 +89,21 @@ def test_a_trial_stops_after_the_epoch_that_passes_its_limit(
     )
 
 
-def test_only_search_trials_are_limited(tiny: StudySpec, run_directory: StudyFolder) -> None:
+def test_only_search_trials_are_limited(tiny: StudySpec, study_folder: StudyFolder) -> None:
     spec = tiny.model_copy(update={"trial_time_limit": 60.0})
-    run_directory.path.mkdir()
-    ledger = Ledger(spec, open_storage(str(run_directory.journal)))
+    study_folder.path.mkdir()
+    ledger = Ledger(spec, open_storage(str(study_folder.journal)))
     searched = ledger.begin(Task("search", cells(spec)[0], 0))
     ledger.finish(searched.task, "complete", {"map": 0.5, "chosen_epoch": 1}, {})
     assert searched.time_limit == 60
     assert ledger.begin(Task("test", cells(spec)[0], 0)).time_limit is None
 
 
-def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_directory: StudyFolder) -> None:
+def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, study_folder: StudyFolder) -> None:
     spec = tiny.model_copy(update={"trial_time_limit": 60.0})
-    run_directory.path.mkdir()
-    run_directory.freeze(spec, None)
-    ledger = Ledger(spec, open_storage(str(run_directory.journal)))
+    study_folder.path.mkdir()
+    study_folder.freeze(spec, None)
+    ledger = Ledger(spec, open_storage(str(study_folder.journal)))
     first, second = cells(spec)[:2]
     for cell, states in {first: ["timeout", "complete", "timeout", "pruned"], second: ["timeout"] * 4}.items():
         for index, state in enumerate(states):
@@ -112,8 +112,8 @@ def test_a_trial_over_its_limit_is_counted_and_cannot_win(tiny: StudySpec, run_d
             ledger.finish(task, state, {"map": score, "chosen_epoch": 1, "device_seconds": 1.0}, {})  # type: ignore[arg-type]
     best = winner(spec, ledger.finished, first)
     assert best is not None and best.score == 0.5 and winner(spec, ledger.finished, second) is None
-    export(ledger, run_directory)
-    study = load_study(run_directory.path)
+    export(ledger, study_folder)
+    study = load_study(study_folder.path)
     rows = summarise(study).set_index(["method", "bits"])
     counts = ["planned", "complete", "pruned", "timeout", "diverged", "failed", "not_run"]
     assert list(rows.loc[("none", 8), counts]) == [4, 1, 1, 2, 0, 0, 0]
@@ -165,20 +165,20 @@ def test_the_searcher_waits_for_runs_in_flight_before_it_gives_up() -> None:
 
 
 def test_spent_device_hours_start_nothing_and_say_so(
-    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny: StudySpec, study_folder: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_ray(*arguments: object, **keywords: object) -> None:
         raise AssertionError("there is nothing to start")
 
     monkeypatch.setattr("ray.init", no_ray)
-    run_directory.path.mkdir()
-    run_directory.freeze(tiny, None)
-    ledger = Ledger(tiny, open_storage(str(run_directory.journal)))
+    study_folder.path.mkdir()
+    study_folder.freeze(tiny, None)
+    ledger = Ledger(tiny, open_storage(str(study_folder.journal)))
     ledger.finish(ledger.begin(all_tasks(tiny)[0]).task, "complete", {"map": 0.5, "device_seconds": 7200.0}, {})
-    assert command.main([str(run_directory.path), "--max-device-hours", "1.5"]) == 1
+    assert command.main([str(study_folder.path), "--max-device-hours", "1.5"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "2 device-hours are spent. 24 runs left: a larger --max-device-hours goes on with them." in printed
-    assert command.main([str(run_directory.path), "--time-budget", "0.001s"]) == 1
+    assert command.main([str(study_folder.path), "--time-budget", "0.001s"]) == 1
     assert "The time budget is spent. 24 runs left: the same command goes on" in " ".join(
         capsys.readouterr().out.split()
     )
@@ -187,10 +187,10 @@ def test_spent_device_hours_start_nothing_and_say_so(
 def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same_study(
     finished: StudyResult, tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = StudyFolder(tmp_path / "tiny")
+    folder = StudyFolder(tmp_path / "tiny")
 
     def passed(deadline: Deadline) -> bool:
-        return run.journal.exists() and run.journal.read_text().count('"outcome"') >= 5
+        return folder.journal.exists() and folder.journal.read_text().count('"outcome"') >= 5
 
     with monkeypatch.context() as patch:
         patch.setattr(Deadline, "has_passed", property(passed))
@@ -204,4 +204,4 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
     ))  # fmt: skip
     pd.testing.assert_frame_equal(after.drop(columns=TIMES), whole.drop(columns=TIMES), check_exact=True)
     assert set(before.started) <= set(after.started)  # what had ended was not run again
-    assert len(list(run.tracking.glob("*/events*"))) == second.counts.done - first.counts.done
+    assert len(list(folder.tracking.glob("*/events*"))) == second.counts.done - first.counts.done

@@ -177,7 +177,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.stop()
 
 
-def test_a_run_directory_goes_to_a_bucket_and_comes_back(finished: StudyResult, bucket: Any, tmp_path: Path) -> None:
+def test_a_study_folder_goes_to_a_bucket_and_comes_back(finished: StudyResult, bucket: Any, tmp_path: Path) -> None:
     shared = SharedStorage("s3://studies/of-mine", "tiny")
     shared.copy(finished.folder)
     keys = {item["Key"] for item in bucket.list_objects_v2(Bucket="studies")["Contents"]}

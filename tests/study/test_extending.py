@@ -236,11 +236,11 @@ def test_limits_are_those_of_the_file_itself(tmp_path: Path) -> None:
 def test_a_frozen_study_is_whole_and_may_be_extended(tmp_path: Path) -> None:
     write(tmp_path, "base.yaml", **TINY)
     study = read_study(write(tmp_path, "own.yaml", extends="base.yaml", datasets=["a.npz"], k=9))
-    run = StudyFolder(tmp_path / "own")
-    run.path.mkdir()
-    run.freeze(study.spec, None, study.origins)
-    assert "extends" not in run.spec.read_text() and run.read_origins() == study.origins
-    assert run.read_spec() == read_spec(run.spec) == study.spec
+    folder = StudyFolder(tmp_path / "own")
+    folder.path.mkdir()
+    folder.freeze(study.spec, None, study.origins)
+    assert "extends" not in folder.spec.read_text() and folder.read_origins() == study.origins
+    assert folder.read_spec() == read_spec(folder.spec) == study.spec
     further = write(tmp_path, "more.yaml", extends="own/study.yaml", datasets=["a.npz"])
     assert read_spec(further) == study.spec.model_copy(update={"name": "more"})
 

@@ -134,25 +134,25 @@ def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(tiny:
     assert "failed" not in {end.state for end in ended.values()}
 
 
-def losses_of(spec: StudySpec, deaths: list[int]) -> tuple[Task, LostWorkers]:
-    """A run, and losses that see so many dead nodes at its start and at each loss."""
+def lost_workers_of(spec: StudySpec, deaths: list[int]) -> tuple[Task, LostWorkers]:
+    """A run, and lost workers that see so many dead nodes at its start and as each worker is lost."""
     seen = iter(deaths)
-    losses, task = LostWorkers(lambda: next(seen)), all_tasks(spec)[0]
-    losses.began(task)
-    return task, losses
+    lost_workers, task = LostWorkers(lambda: next(seen)), all_tasks(spec)[0]
+    lost_workers.began(task)
+    return task, lost_workers
 
 
 def test_a_run_that_kills_its_worker_is_given_up(tiny: StudySpec) -> None:
-    task, losses = losses_of(tiny, [2] * 9)
-    assert [losses.retries_left(task) for _ in range(RETRIES + 1)] == [2, 1, 0, -1]
+    task, lost_workers = lost_workers_of(tiny, [2] * 9)
+    assert [lost_workers.retries_left(task) for _ in range(RETRIES + 1)] == [2, 1, 0, -1]
 
 
 def test_the_loss_of_a_node_is_excused_also_where_it_is_noticed_late(tiny: StudySpec) -> None:
-    task, losses = losses_of(tiny, list(range(50)))  # each time one more node has died
-    assert min(losses.retries_left(task) for _ in range(40)) == RETRIES
-    late = [0, *range(40)]  # each death is seen at the next loss only
-    task, losses = losses_of(tiny, late)
-    assert min(losses.retries_left(task) for _ in range(39)) >= RETRIES - 1
+    task, lost_workers = lost_workers_of(tiny, list(range(50)))  # each time one more node has died
+    assert min(lost_workers.retries_left(task) for _ in range(40)) == RETRIES
+    late = [0, *range(40)]  # each death is seen with the next lost worker only
+    task, lost_workers = lost_workers_of(tiny, late)
+    assert min(lost_workers.retries_left(task) for _ in range(39)) >= RETRIES - 1
 
 
 def test_a_clock_that_steps_back_changes_no_duration(monkeypatch: pytest.MonkeyPatch) -> None:

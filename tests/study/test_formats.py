@@ -37,22 +37,22 @@ LATER = (
 )
 
 
-def reformat(run: StudyFolder, found: object) -> None:
+def reformat(folder: StudyFolder, found: object) -> None:
     """Say of a frozen study that it is of another format; None: nothing, as version 0.1 did."""
-    values = yaml.safe_load(run.spec.read_text())
+    values = yaml.safe_load(folder.spec.read_text())
     assert values.pop("format") == FORMAT
-    run.spec.write_text(yaml.safe_dump(values if found is None else {"format": found, **values}, sort_keys=False))
+    folder.spec.write_text(yaml.safe_dump(values if found is None else {"format": found, **values}, sort_keys=False))
 
 
 @pytest.fixture
-def frozen(tiny: StudySpec, run_directory: StudyFolder) -> StudyFolder:
-    run_directory.path.mkdir()
-    run_directory.freeze(tiny, None)
-    return run_directory
+def frozen(tiny: StudySpec, study_folder: StudyFolder) -> StudyFolder:
+    study_folder.path.mkdir()
+    study_folder.freeze(tiny, None)
+    return study_folder
 
 
-def contents(run: StudyFolder) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+def contents(folder: StudyFolder) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
 
 
 def test_a_frozen_study_says_its_format_first(frozen: StudyFolder) -> None:
@@ -151,7 +151,7 @@ def digest_of_0_1(spec: StudySpec) -> str:
 def test_old_trials_of_the_same_name_in_a_storage_are_another_study(
     tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database outlives the run directory: what version 0.1 left in it must not count as trials of this one."""
+    """A database outlives the study folder: what version 0.1 left in it must not count as trials of this one."""
     path = str(tmp_path / "journal.log")
     with monkeypatch.context() as patch:
         patch.setattr("study.record.ledger.spec_digest", digest_of_0_1)

@@ -109,24 +109,24 @@ def test_what_comes_with_the_project_is_named_from_its_folder(tmp_path: Path, mo
     assert parse_command(["tiny.yaml"]).origins.file == "tiny.yaml"
 
 
-def test_origins_are_kept_and_read_back(study: PlannedStudy, run_directory: StudyFolder) -> None:
-    run_directory.freeze(study.spec, None, study.origins)
-    assert run_directory.read_origins() == study.origins
-    assert run_directory.read_spec() == study.spec
+def test_origins_are_kept_and_read_back(study: PlannedStudy, study_folder: StudyFolder) -> None:
+    study_folder.freeze(study.spec, None, study.origins)
+    assert study_folder.read_origins() == study.origins
+    assert study_folder.read_spec() == study.spec
 
 
-def test_a_study_that_is_begun_keeps_the_origins_it_has(study: PlannedStudy, run_directory: StudyFolder) -> None:
-    run_directory.freeze(study.spec, None, study.origins)
-    before = run_directory.origins.read_bytes()
+def test_a_study_that_is_begun_keeps_the_origins_it_has(study: PlannedStudy, study_folder: StudyFolder) -> None:
+    study_folder.freeze(study.spec, None, study.origins)
+    before = study_folder.origins.read_bytes()
     otherwise = study.origins.model_copy(update={"file": "elsewhere.yaml", "keys": {}})
-    run_directory.freeze(study.spec, None, otherwise)
-    run_directory.freeze(study.spec, None)
-    assert run_directory.origins.read_bytes() == before
+    study_folder.freeze(study.spec, None, otherwise)
+    study_folder.freeze(study.spec, None)
+    assert study_folder.origins.read_bytes() == before
 
 
-def test_a_study_begun_from_code_has_none(tiny: StudySpec, run_directory: StudyFolder) -> None:
-    run_directory.freeze(tiny, None)
-    assert run_directory.read_origins() is None and not run_directory.origins.exists()
+def test_a_study_begun_from_code_has_none(tiny: StudySpec, study_folder: StudyFolder) -> None:
+    study_folder.freeze(tiny, None)
+    assert study_folder.read_origins() is None and not study_folder.origins.exists()
 
 
 @pytest.mark.parametrize(
@@ -134,12 +134,12 @@ def test_a_study_begun_from_code_has_none(tiny: StudySpec, run_directory: StudyF
     [("file: [", "not valid YAML"), ("", "expected a mapping"), ("file: x\n", "keys"),
      ("file: x\nkeys: {bits: oracle}\n", "keys.bits")],
 )  # fmt: skip
-def test_a_damaged_file_is_one_line(run_directory: StudyFolder, content: str, says: str) -> None:
-    run_directory.path.mkdir()
-    run_directory.origins.write_text(content)
+def test_a_damaged_file_is_one_line(study_folder: StudyFolder, content: str, says: str) -> None:
+    study_folder.path.mkdir()
+    study_folder.origins.write_text(content)
     with pytest.raises(UserError, match=says) as raised:
-        run_directory.read_origins()
-    assert str(raised.value).startswith(f"{run_directory.origins}: ") and "\n" not in str(raised.value)
+        study_folder.read_origins()
+    assert str(raised.value).startswith(f"{study_folder.origins}: ") and "\n" not in str(raised.value)
 
 
 def run(*arguments: str) -> int:

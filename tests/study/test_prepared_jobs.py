@@ -16,11 +16,11 @@ from study.record.study_folder import StudyFolder
 from study.work.runs import Step
 
 
-def recorder_of(spec: StudySpec, folder: Path) -> Recorder:
-    folder.mkdir(exist_ok=True)
-    run = StudyFolder(folder)
-    ledger = Ledger(spec, open_storage(str(run.journal)))
-    return Recorder(ledger, Plan(spec, ledger.finished), run, LostWorkers(lambda: 0), {})
+def recorder_of(spec: StudySpec, path: Path) -> Recorder:
+    path.mkdir(exist_ok=True)
+    folder = StudyFolder(path)
+    ledger = Ledger(spec, open_storage(str(folder.journal)))
+    return Recorder(ledger, Plan(spec, ledger.finished), folder, LostWorkers(lambda: 0), {})
 
 
 def run_in_two_slots(recorder: Recorder, ahead: bool, most: int = 1000) -> dict[Task, Job]:

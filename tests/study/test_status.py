@@ -60,13 +60,13 @@ def test_a_finished_study_is_shown_and_not_touched(
 
 
 def test_a_running_study_says_what_is_in_flight(
-    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str]
+    tiny: StudySpec, study_folder: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begun(tiny, run_directory, datetime.now(UTC) - timedelta(minutes=5))
-    with run_directory.locked():
-        before = contents(run_directory.path)
-        assert command.main(["--status", str(run_directory.path)]) == 0
-        assert contents(run_directory.path) == before
+    begun(tiny, study_folder, datetime.now(UTC) - timedelta(minutes=5))
+    with study_folder.locked():
+        before = contents(study_folder.path)
+        assert command.main(["--status", str(study_folder.path)]) == 0
+        assert contents(study_folder.path) == before
     printed = capsys.readouterr().out
     assert "2 of 25 runs done (1 pruned), 23 left" in printed and "The last recorded run ended 5 min ago" in printed
     assert "A driver is running it, under way or next: blobs/none/8 search 2 (epoch 2 of 4)\n" in printed
@@ -75,47 +75,47 @@ def test_a_running_study_says_what_is_in_flight(
 
 
 def test_what_a_dead_driver_left_open_is_cut_off(
-    tiny: StudySpec, run_directory: StudyFolder, capsys: pytest.CaptureFixture[str]
+    tiny: StudySpec, study_folder: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begun(tiny, run_directory, datetime.now(UTC))
-    assert command.main(["--status", str(run_directory.path)]) == 0
+    begun(tiny, study_folder, datetime.now(UTC))
+    assert command.main(["--status", str(study_folder.path)]) == 0
     assert "No driver is running it" in (printed := capsys.readouterr().out)
     assert "runs cut off, to be redone: 1" in printed
 
 
-def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, run_directory: StudyFolder) -> None:
+def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, study_folder: StudyFolder) -> None:
     """A driver that is appending, or was killed while it did: half a record is no record."""
-    begun(tiny, run_directory, datetime.now(UTC))
-    lines = run_directory.journal.read_bytes().splitlines(keepends=True)
+    begun(tiny, study_folder, datetime.now(UTC))
+    lines = study_folder.journal.read_bytes().splitlines(keepends=True)
     counts = []
     for last in range(len(lines) - 8, len(lines)):
         before = b"".join(lines[:last])
-        run_directory.journal.write_bytes(before)
-        expected = read_status(tiny, run_directory, None)
+        study_folder.journal.write_bytes(before)
+        expected = read_status(tiny, study_folder, None)
         for cut in (1, len(lines[last]) // 2, len(lines[last]) - 1):
-            run_directory.journal.write_bytes(before + lines[last][:cut])
-            assert read_status(tiny, run_directory, None) == expected
+            study_folder.journal.write_bytes(before + lines[last][:cut])
+            assert read_status(tiny, study_folder, None) == expected
         counts.append(len(expected.finished))
     assert counts == sorted(counts) and counts[0] < counts[-1] == 2
 
 
-def test_looking_never_refuses_a_driver(run_directory: StudyFolder) -> None:
-    with run_directory.locked():
-        assert run_directory.is_held()
-    assert not run_directory.is_held()
+def test_looking_never_refuses_a_driver(study_folder: StudyFolder) -> None:
+    with study_folder.locked():
+        assert study_folder.is_held()
+    assert not study_folder.is_held()
     looking = threading.Event()
     looking.set()
 
     def look() -> None:
         while looking.is_set():
-            run_directory.is_held()
+            study_folder.is_held()
 
     observers = [threading.Thread(target=look) for _ in range(3)]
     for observer in observers:
         observer.start()
     try:
         for _ in range(200):
-            with run_directory.locked():
+            with study_folder.locked():
                 pass
     finally:
         looking.clear()

@@ -61,11 +61,11 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def recorder(tiny: StudySpec, run_directory: StudyFolder, heard: Heard) -> Recorder:
-    run_directory.path.mkdir()
-    ledger = Ledger(tiny, open_storage(str(run_directory.journal)))
+def recorder(tiny: StudySpec, study_folder: StudyFolder, heard: Heard) -> Recorder:
+    study_folder.path.mkdir()
+    ledger = Ledger(tiny, open_storage(str(study_folder.journal)))
     lost_workers = LostWorkers(lambda: 0)
-    return Recorder(ledger, Plan(tiny, ledger.finished), run_directory, lost_workers, {}, trackers_of(heard))
+    return Recorder(ledger, Plan(tiny, ledger.finished), study_folder, lost_workers, {}, trackers_of(heard))
 
 
 FIRST = "blobs-none-8-search-0"
