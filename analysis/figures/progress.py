@@ -12,6 +12,7 @@ from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
 from analysis.results import DatasetResults
 from analysis.wording import counted, listed
+from study.plan.finished import ends_in_words
 
 #: A cell has found what it will find once its best is this close to its last best.
 CLOSE = 0.005
@@ -119,8 +120,7 @@ def _curves_sentence(results: DatasetResults, bits: int, methods: list[str]) -> 
 
     trials, winners = shown(results.trials), shown(results.winners)
     states = trials["state"].value_counts()
-    said = {"pruned": "pruned", "timeout": "over the time limit", "diverged": "diverged", "failed": "failed"}
-    other = [f"{states[state]} {words}" for state, words in said.items() if state in states]
+    other = ends_in_words(states.to_dict())
     chosen = ""
     if len(winners):
         epochs, most = winners["chosen_epoch"].astype(int), results.study.spec.epochs

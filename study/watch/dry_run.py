@@ -122,7 +122,7 @@ def _local_slots(resources: Resources, limit: int | None) -> int:
 def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     groups: dict[tuple[str, str], dict[Task, Estimate]] = defaultdict(dict)
     for task, one in estimates.items():
-        groups[task.cell.dataset, _row_name(task)][task] = one
+        groups[task.cell.dataset, task.cell.method][task] = one
     table = Table(title="What is left", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "method", "runs", "a trial", "a test run", "device-hours"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
@@ -132,14 +132,10 @@ def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     return table
 
 
-def _row_name(task: Task) -> str:
-    return task.cell.method
-
-
 def _sources_in_words(estimates: dict[Task, Estimate]) -> list[str]:
     rows: dict[str, list[str]] = defaultdict(list)
     for task, one in estimates.items():
-        rows[one.source].append(f"{task.cell.dataset} {_row_name(task)}")
+        rows[one.source].append(f"{task.cell.dataset} {task.cell.method}")
     if len(rows) == 1:
         return [f"Estimate from {source}" for source in rows]
     return [f"Estimate from {source}: {', '.join(dict.fromkeys(names))}" for source, names in rows.items()]

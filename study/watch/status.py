@@ -15,13 +15,13 @@ from rich.table import Table
 from hasher.errors import UserError
 from hasher.retrieval.metrics import METRICS
 from study.options import RunOptions
-from study.plan.finished import Finished, winner
+from study.plan.finished import Finished, ends_in_words, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, final_tasks, search_tasks, searched_cells
 from study.record.sampling import open_storage
 from study.record.stored import finished_of, stored_trials, task_of
 from study.record.study_folder import StudyFolder
-from study.watch.counts import count_runs, duration, states_in_words
+from study.watch.counts import count_runs, duration
 
 #: Open runs that are named one by one.
 SHOWN = 12
@@ -100,7 +100,7 @@ def _row(status: Status, cell: Cell) -> list[str]:
     begun = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
     best = winner(status.spec, status.finished, cell)
     return [
-        f"{ended.total()}/{len(search)}", ", ".join(states_in_words(ended)), str(begun or ""),
+        f"{ended.total()}/{len(search)}", ", ".join(ends_in_words(ended)), str(begun or ""),
         f"{tested}/{len(replicates)}", "–" if best is None else f"{best.score:.3f}",
     ]  # fmt: skip
 
