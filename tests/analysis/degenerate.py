@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthetic import Ending, make_spec, mostly_complete, write_study
-
 from study.plan.finished import State
 from study.plan.tasks import Task
+from tests.analysis.synthetic import Ending, make_spec, mostly_complete, write_study
 
 SPACE = {
     "filter_order": [{"type": "int", "low": 1, "high": 8, "methods": ["chebyshev"]}],

@@ -5,9 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from degenerate import holes, smallest
 from rich.console import Console
-from synthetic import Truth, make_spec, write_study
 
 from analysis.command import main
 from analysis.compare import compare, comparison_table
@@ -17,6 +15,8 @@ from analysis.study_records import load_study
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.command import parse_command
+from tests.analysis.degenerate import holes, smallest
+from tests.analysis.synthetic import Truth, make_spec, write_study
 
 SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=3, replicates=3)
 

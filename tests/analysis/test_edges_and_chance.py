@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import make_spec
 
 from analysis.chance import Chance, Unknown, chance_scores, random_released_map
 from analysis.edges import edges
 from analysis.study_records import load_study
 from hasher.data import load_dataset
 from hasher.retrieval import random_codes_scores, random_map
+from tests.analysis.synthetic import make_spec
 
 
 def found(method="gcn", space=None, **chosen):

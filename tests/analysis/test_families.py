@@ -8,7 +8,6 @@ import re
 
 import pytest
 from rich.console import Console
-from synthetic import LEVELS, Truth, in_journal, make_spec, write_study
 
 from analysis import style
 from analysis.explain import explain, find_cell
@@ -27,6 +26,7 @@ from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, pairs_table
 from analysis.tables.table import MISSING
 from analysis.verify import verify
+from tests.analysis.synthetic import LEVELS, Truth, in_journal, make_spec, write_study
 
 #: Rows of the main table, family by family.
 ROWS = [["gcn", "none"], ["lsh", "itq"], ["white"], ["float_cosine"]]

@@ -8,8 +8,6 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
-from degenerate import STUDIES
-from synthetic import LEVELS, Truth, make_spec, write_study
 
 from analysis import style
 from analysis.figures.ladder import loss_ladder
@@ -22,6 +20,8 @@ from analysis.tables.ladder import ladder_table
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.plan.tasks import Cell
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
 STEPS = ("graph", "encoder", "binarisation")
 MINUS = "\N{MINUS SIGN}"

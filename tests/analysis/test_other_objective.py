@@ -12,7 +12,6 @@ import statistics
 import numpy as np
 import pytest
 from rich.console import Console
-from synthetic import Truth, in_journal, make_spec, the_other_way, write_study
 
 from analysis.compare import comparison_table
 from analysis.explain import explain, find_cell
@@ -35,6 +34,7 @@ from analysis.tables.statistics import best_table, intervals_table, order_table,
 from analysis.tables.table import MISSING
 from analysis.verify import verify
 from study.plan.tasks import NO_BITS, Cell
+from tests.analysis.synthetic import Truth, in_journal, make_spec, the_other_way, write_study
 
 #: Not the default, which a text could name without looking.
 K = 50

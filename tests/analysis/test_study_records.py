@@ -5,11 +5,11 @@ import sys
 
 import pandas as pd
 import pytest
-from synthetic import make_spec, write_study
 
 from analysis.study_records import load_study
 from hasher.errors import UserError
 from study.plan.tasks import Cell
+from tests.analysis.synthetic import make_spec, write_study
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from degenerate import holes, not_begun, smallest
-from synthetic import make_spec, write_study
 
 from analysis.names import dataset_label, full_label, in_order, label
 from analysis.study_records import load_study
 from analysis.summary import AVERAGED, summarise
+from tests.analysis.degenerate import holes, not_begun, smallest
+from tests.analysis.synthetic import make_spec, write_study
 
 
 def row(study, method, bits, dataset="digits"):

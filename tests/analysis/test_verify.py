@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from degenerate import STUDIES
-from synthetic import in_journal, make_spec, write_study
 
 from analysis.study_records import load_study
 from analysis.tables import write_tables
 from analysis.verify import verify
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import in_journal, make_spec, write_study
 
 SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=5, replicates=3)
 

@@ -6,13 +6,13 @@ import re
 
 import nbformat
 import pytest
-from degenerate import STUDIES
 
 from analysis.notebooks import open_study, tables
 from analysis.notebooks.__main__ import main
 from analysis.notebooks.execution import execute, notebooks
 from analysis.study_records import load_study
 from hasher.errors import UserError
+from tests.analysis.degenerate import STUDIES
 
 
 def code_cells(path):

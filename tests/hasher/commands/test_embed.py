@@ -153,7 +153,7 @@ def test_a_killed_command_goes_on_and_makes_the_same_file(images, tmp_path, monk
         "embedding.SHARD = 8; main(sys.argv[1:])"
     )
     words = ["embed", str(images), "--backbone", "killed_in_test:build", "--out", str(out), "--batch-size", "4"]
-    place = {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "BATCHES": "5"}
+    place = {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[3]}", "BATCHES": "5"}
     ended = subprocess.run([sys.executable, "-c", program, *words], env={**os.environ, **place}, check=False)
     assert ended.returncode == -signal.SIGKILL and not out.exists()
     assert len(list((tmp_path / "e.npz.shards").glob("*.npz"))) == 2

@@ -26,7 +26,7 @@ from study.drive.tracking.wanted import open_trackers
 from study.options import TrackingOptions
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Job, Task
-from tests.study.tracked import RUN, follow
+from tests.study.drive.tracking.tracked import RUN, follow
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from degenerate import STUDIES
 from rich.console import Console
-from synthetic import LEVELS, Truth, make_spec, write_study
 
 from analysis.paper_numbers import printed_map
 from analysis.results import results_of
@@ -25,6 +23,8 @@ from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import main_table
 from analysis.tables.statistics import best_table, pairs_table
 from analysis.tables.table import MISSING, Column, Entry, Table, decimals, number, p_value, with_spread
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
 from study.work.runs import Step
 from study.work.trainable import Failure
-from tests.study.tracked import Heard, follow, step, trackers_of
+from tests.study.drive.tracking.tracked import Heard, follow, step, trackers_of
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from synthetic import make_spec, write_study
 
 from analysis import style
 from analysis.figures.neighbours import NEIGHBOURS, nearest_neighbours
@@ -24,6 +23,7 @@ from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.search.pictures import from_pixels
 from study.plan.tasks import Cell
+from tests.analysis.synthetic import make_spec, write_study
 from tests.hasher.hashing import method_of, start
 
 CELL = Cell("digits", "gcn", 16)

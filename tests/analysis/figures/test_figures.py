@@ -10,8 +10,6 @@ from collections import defaultdict
 import matplotlib.colors
 import numpy as np
 import pytest
-from degenerate import STUDIES
-from synthetic import make_spec, write_study
 
 from analysis import style
 from analysis.figures import dataset_figures
@@ -22,6 +20,8 @@ from analysis.results import results_of
 from analysis.statistics.intervals import bootstrap_interval
 from analysis.study_records import load_study
 from study.plan.tasks import Cell
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import make_spec, write_study
 
 IN_ORDER = ["spline", "lanczos", "chebyshev", "gcn", "fourier", "none"]
 

@@ -21,7 +21,7 @@ import yaml
 
 from tests.study.conftest import TINY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RAY = ["-m", "ray.scripts.scripts"]
 
 

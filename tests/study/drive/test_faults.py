@@ -26,7 +26,7 @@ from study.record.ledger import Ledger
 from study.record.sampling import open_storage
 from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
-from tests.study.test_ledger import run_searches
+from tests.study.record.test_ledger import run_searches
 from tests.study.test_run_study import TIMES
 
 

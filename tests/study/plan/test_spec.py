@@ -22,7 +22,7 @@ from study.plan.spec import StudySpec, differences
 from study.plan.tasks import all_tasks, cells, searched_cells
 from tests.study.conftest import TINY
 
-SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
+SPACES = sorted((Path(__file__).parents[3] / "search_spaces").glob("*.yaml"))
 #: Those that name no data.
 FOR_ANY_DATA = {path.stem for path in SPACES if "datasets" not in yaml.safe_load(path.read_text())}
 
@@ -51,7 +51,7 @@ def test_the_shipped_spaces_are_the_promised_ones() -> None:
 
 
 def test_their_readme_lists_every_file_and_every_key() -> None:
-    readme = (Path(__file__).parents[2] / "search_spaces" / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[3] / "search_spaces" / "README.md").read_text(encoding="utf-8")
     keys = {key for row in re.findall(r"^\| (`.*?`) \|", readme, re.MULTILINE) for key in re.findall(r"`(.+?)`", row)}
     assert {*StudySpec.model_fields, EXTENDS} <= keys
     assert {path.name for path in SPACES} == {key for key in keys if key.endswith(".yaml") and " " not in key}
