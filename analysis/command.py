@@ -42,23 +42,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m analysis",
         description="Tables, figures, statistics and a report of studies that run_study.py ran.",
-        epilog="`python -m analysis RUN` is short for `python -m analysis make RUN`.",
+        epilog="`python -m analysis STUDY` is short for `python -m analysis make STUDY`.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     make = commands.add_parser("make", help="write all tables, figures and the report of one or more studies")
-    make.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run directory, for instance runs/digits")
+    make.add_argument(
+        "studies", nargs="+", type=Path, metavar="STUDY", help="folder of a study, for instance runs/digits"
+    )
     make.set_defaults(run=_make)
     one = commands.add_parser("explain", help="print everything that one cell of the main table rests on")
-    one.add_argument("runs", type=Path, metavar="RUN")
+    one.add_argument("study", type=Path, metavar="STUDY")
     one.add_argument("dataset", metavar="DATASET")
     one.add_argument("method", metavar="METHOD", help="a method, as in records.csv or as in the tables")
     one.add_argument("bits", metavar="BITS")
     one.set_defaults(run=_explain)
     check = commands.add_parser("verify", help="recompute every table from the records; exit code 1 where one differs")
-    check.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    check.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     check.set_defaults(run=_verify)
     both = commands.add_parser("compare", help="print two studies side by side, with tests of their differences")
-    both.add_argument("runs", nargs=2, type=Path, metavar="RUN")
+    both.add_argument("studies", nargs=2, type=Path, metavar="STUDY")
     both.set_defaults(run=_compare)
     for command in (make, one, check, both):
         command.add_argument(
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 def _make(options: argparse.Namespace, console: Console) -> int:
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
-    for study in _one_by_one(_studies(options.runs, options.data_dir)):
+    for study in _one_by_one(_studies(options.studies, options.data_dir)):
         started = time.perf_counter()
         tables = write_tables(study)
         report = write_report(study)
@@ -85,14 +87,14 @@ def _make(options: argparse.Namespace, console: Console) -> int:
 
 
 def _explain(options: argparse.Namespace, console: Console) -> int:
-    study = load_study(options.runs, options.data_dir)
+    study = load_study(options.study, options.data_dir)
     console.print(explain(study, find_cell(study, options.dataset, options.method, options.bits)))
     return 0
 
 
 def _verify(options: argparse.Namespace, console: Console) -> int:
     differs = 0
-    for study in _one_by_one(_studies(options.runs, options.data_dir)):
+    for study in _one_by_one(_studies(options.studies, options.data_dir)):
         found = verify(study)
         for line in found:
             console.print(f"{study.folder.path}: {line}", soft_wrap=True, markup=False)
@@ -103,7 +105,7 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
 
 
 def _compare(options: argparse.Namespace, console: Console) -> int:
-    first, second = _studies(options.runs, options.data_dir)
+    first, second = _studies(options.studies, options.data_dir)
     console.print(compare(first, second))
     return 0
 

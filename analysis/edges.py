@@ -32,20 +32,20 @@ class Edge:
         return f"{self.name} = {self.value:g} is at the {self.end} end of {self.low:g} to {self.high:g}"
 
 
-def edges(spec: StudySpec, filter_name: str, chosen: Mapping[Any, Any]) -> list[Edge]:
-    """The hyperparameters of a filter's winner that sit on an edge, in the order of the space.
+def edges(spec: StudySpec, method: str, chosen: Mapping[Any, Any]) -> list[Edge]:
+    """The hyperparameters of a method's winner that sit on an edge, in the order of the space.
 
     Ranges are looked at on the scale they were sampled on; a categorical has edges where its choices are three numbers
     or more. A whole number below which a method takes none is no edge: there is nothing beyond it.
     """
     found = []
-    for name, dimension in spec.space_for(filter_name).items():
+    for name, dimension in spec.space_for(method).items():
         value, ends = chosen.get(name), _ends(dimension)
         if ends is None or not _is_number(value):
             continue
         low, high = ends
         place = _place(float(value), low, high, dimension)
-        natural = dimension.type == "int" and not _is_allowed(spec, filter_name, name, int(low) - 1)
+        natural = dimension.type == "int" and not _is_allowed(spec, method, name, int(low) - 1)
         if place <= MARGIN and not natural:
             found.append(Edge(name, float(value), "lowest", low, high))
         elif place >= 1 - MARGIN:

@@ -1,4 +1,4 @@
-"""Which hyperparameters decide a filter's score: Optuna's importances, computed from the records alone."""
+"""Which hyperparameters decide a method's score: Optuna's importances, computed from the records alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHUFFLES = 20
 
 @dataclass(frozen=True)
 class Importances:
-    """Shares of each hyperparameter of one filter, summing to 1, the largest first.
+    """Shares of each hyperparameter of one method, summing to 1, the largest first.
 
     `by_chance` is the share that a hyperparameter reaches in 1 of 20 shuffles of the same trials' scores: one that is
     no larger says nothing. `quantile` is the share of trials that count as the best.
@@ -40,14 +40,14 @@ class Importances:
     by_chance: dict[str, float]
 
 
-def importances(spec: StudySpec, filter_name: str, complete: pd.DataFrame) -> Importances | None:
-    """Importances of a filter over all its code lengths; None where there are too few trials or hyperparameters.
+def importances(spec: StudySpec, method: str, complete: pd.DataFrame) -> Importances | None:
+    """Importances of a method over all its code lengths; None where there are too few trials or hyperparameters.
 
     `complete` are complete trials of one data set with their ``shortfall`` (score less the best of its cell), which is
     what is explained: it makes trials of different code lengths comparable, so that they can be pooled.
     """
-    space = {name: one for name, one in spec.space_for(filter_name).items() if not one.distribution.single()}
-    trials = complete[complete["method"] == filter_name]
+    space = {name: one for name, one in spec.space_for(method).items() if not one.distribution.single()}
+    trials = complete[complete["method"] == method]
     if len(trials) < FEWEST_TRIALS or len(space) < 2 or trials["shortfall"].nunique() < 2:
         return None
     params = [_params(space, row) for row in trials.to_dict("records")]
@@ -57,7 +57,7 @@ def importances(spec: StudySpec, filter_name: str, complete: pd.DataFrame) -> Im
     rng = np.random.default_rng(0)
     shuffled = [_shares(space, params, rng.permutation(scores), quantile) for _ in range(SHUFFLES)]
     by_chance = {name: float(np.quantile([one[name] for one in shuffled], 0.95)) for name in shares}
-    return Importances(filter_name, len(trials), quantile, shares, by_chance)
+    return Importances(method, len(trials), quantile, shares, by_chance)
 
 
 def _params(space: dict[str, Dimension], row: dict[Any, Any]) -> dict[str, Any]:

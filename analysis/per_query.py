@@ -21,7 +21,7 @@ class PerQuery:
 
     Attributes:
         values: (runs, queries).
-        runs: (runs,) index of each run. Runs of one index have the same seed in every filter.
+        runs: (runs,) index of each run. Runs of one index have the same seed in every method.
         queries: (queries,) rows of the data set.
         fixed: whether there is nothing random in the method, so that its one run stands for every seed.
     """

@@ -82,7 +82,7 @@ class _Part:
 
 
 def write_report(study: StudyRecords) -> Path:
-    """Draw every figure of a study and write ``report.html`` into its run directory; returns its path."""
+    """Draw every figure of a study and write ``report.html`` into its study folder; returns its path."""
     path = study.folder.path / "report.html"
     write_atomically(path, _render(study, [_part(study, dataset) for dataset in study.datasets]))
     return path

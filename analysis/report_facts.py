@@ -94,13 +94,13 @@ def scores_table(study: StudyRecords) -> Table:
 
 
 def space_table(spec: StudySpec) -> Table:
-    """Every range of the search space, and the filters it is for; what is fixed as a note."""
+    """Every range of the search space, and the methods it is for; what is fixed as a note."""
     rows = []
     for name, dimensions in spec.space.items():
         for dimension in dimensions:
-            filters = [one for one in in_order(spec.methods) if spec.space_for(one).get(name) == dimension]
-            if filters:
-                of = "all" if len(filters) == len(spec.methods) else ", ".join(label(one) for one in filters)
+            methods = [one for one in in_order(spec.methods) if spec.space_for(one).get(name) == dimension]
+            if methods:
+                of = "all" if len(methods) == len(spec.methods) else ", ".join(label(one) for one in methods)
                 rows.append([text(hyperparameter(name)), text(_range(dimension)), text(of)])
     names = ["Hyperparameter", "Values", "Methods"]
     notes = [f"Fixed: {', '.join(fixed(spec))}."] if spec.fixed else []

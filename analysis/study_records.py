@@ -36,7 +36,7 @@ _TEXT = ("dataset", "family", "method", "kind", "state", "scored_on", "started",
 
 @dataclass(frozen=True)
 class StudyRecords:
-    """The files of one run directory. `records` has one row a trial and test run (`study.record.export`), with the
+    """The files of one study. `records` has one row a trial and test run (`study.record.export`), with the
     study's objective as the column ``score``; `curves` too.
 
     `data_dir` is where the data sets are looked for by what needs their labels or images. What is worked out of the
@@ -129,18 +129,18 @@ class StudyRecords:
 
 
 def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
-    """Read a run directory. Raises `UserError` for a directory that is not a study, or has no records yet."""
-    run = StudyFolder(path)
-    spec = run.read_spec() if path.is_dir() else None
+    """Read a study folder. Raises `UserError` for a directory that is not a study, or has no records yet."""
+    folder = StudyFolder(path)
+    spec = folder.read_spec() if path.is_dir() else None
     if spec is None:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
-    if not run.records.exists():
+    if not folder.records.exists():
         raise UserError(f"{path}: no records.csv yet; run_study.py writes it when it stops")
-    records = _read_csv(run.records, spec)
+    records = _read_csv(folder.records, spec)
     missing = [column for column in _NEEDED if column not in records.columns]
     if missing:
-        raise UserError(f"{run.records}: no column {missing[0]}, expected a table as run_study.py writes it")
-    return StudyRecords(run, spec, records, data_dir)
+        raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
+    return StudyRecords(folder, spec, records, data_dir)
 
 
 def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.study_records import StudyRecords
 from hasher.retrieval.metrics import SCORES
-from study.plan.finished import STATES
+from study.plan.finished import STATES, ends_in_words
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, final_tasks
 
@@ -141,6 +141,5 @@ def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -
 
 def in_words(counts: Counts) -> str:
     """What is not complete: ``2 pruned, 10 diverged``."""
-    parts = [(counts.pruned, "pruned"), (counts.timeout, "over the time limit"), (counts.diverged, "diverged"),
-             (counts.failed, "failed"), (counts.not_run, "not run")]  # fmt: skip
-    return ", ".join(f"{number} {name}" for number, name in parts if number)
+    not_run = [f"{counts.not_run} not run"] if counts.not_run else []
+    return ", ".join([*ends_in_words(asdict(counts)), *not_run])

@@ -30,7 +30,7 @@ _CURVE_DIGITS = 2e-6
 def verify(study: StudyRecords) -> list[str]:
     """One line for everything that does not agree; empty where all does.
 
-    - records.csv against the journal that the study ran on, where it is kept in the run directory;
+    - records.csv against the journal that the study ran on, where it is kept in the study folder;
     - records against the plan: states, seeds, no run twice, replicates configured as their cell's winner;
     - the score of every test run against its scores by query, and of every search trial against its curve;
     - every table file against the tables that the records give.

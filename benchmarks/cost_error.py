@@ -33,26 +33,26 @@ def compared(what: str, estimates: float, took: float) -> str:
 
 
 def main() -> None:
-    """Print estimates and taken seconds of every data set and filter, and of the whole."""
+    """Print estimates and taken seconds of every data set and method, and of the whole."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     parser = argparse.ArgumentParser(description="Estimate cost beside the cost of a finished study.")
-    parser.add_argument("run", type=Path)
+    parser.add_argument("study", type=Path)
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--slots", type=int, default=2)
     given = parser.parse_args()
-    run = StudyFolder(given.run)
+    folder = StudyFolder(given.study)
     try:
-        spec = run.read_spec()
+        spec = folder.read_spec()
     except UserError as error:
         parser.error(str(error))
     if spec is None:
-        parser.error(f"{given.run}: not a study")
+        parser.error(f"{given.study}: not a study")
     threads = Resources().threads
     data = load_data(spec, given.data_dir)
     estimates = estimate(
         all_tasks(spec), (Source("timed steps", time_steps(spec, name, one, threads)) for name, one in data.items())
     )
-    records = pd.read_csv(run.records, dtype={"dataset": str})
+    records = pd.read_csv(folder.records, dtype={"dataset": str})
     before: dict[str, float] = defaultdict(float)
     after: dict[str, float] = defaultdict(float)
     for task, one in estimates.items():

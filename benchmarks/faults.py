@@ -40,7 +40,7 @@ PATIENCE = 5
 #: What may differ between two runs of one study: a commit may be made meanwhile.
 TIMES_AND_PLACES = ["started", "seconds", "device_seconds", "host", "device", "threads", "optuna_trial", "commit"]
 SPEC = StudySpec.model_validate({
-    "name": "faults", "datasets": ["digits"], "filters": ["none", "gcn", "chebyshev"], "bits": [16], "trials": 4,
+    "name": "faults", "datasets": ["digits"], "methods": ["none", "gcn", "chebyshev"], "bits": [16], "trials": 4,
     "replicates": 2, "epochs": 12, "report_every": 2, "checkpoint_every": 1,
     "sampler": {"name": "tpe", "startup_trials": 2}, "pruner": {"name": "median", "startup_trials": 2},
     "fixed": {"batch_size": 256, "ae_width": 32},

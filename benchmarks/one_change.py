@@ -77,10 +77,10 @@ def winning_config(study: StudyRecords, cell: Cell) -> HAGCNConfig:
     return config.model_copy(update={"stop_after": int(winner["chosen_epoch"])})
 
 
-def column(study: StudyRecords, name: str, filter_name: str, bits: int, seeds: int) -> dict[str, tuple[float, float]]:
+def column(study: StudyRecords, name: str, method: str, bits: int, seeds: int) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of every variant on one data set, by what is changed."""
     data = load_data(study.spec, study.data_dir)[name]
-    chosen = winning_config(study, Cell(name, filter_name, bits))
+    chosen = winning_config(study, Cell(name, method, bits))
     found = {
         f"as chosen ({chosen.batches} mini-batches)": scores(
             find_method(chosen.filter), chosen, data, seeds, study.spec.k

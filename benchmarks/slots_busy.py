@@ -37,9 +37,9 @@ def _times(records: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return started, started + records["seconds"]
 
 
-def main(run: str, slots: str | None = None) -> None:
-    """Print the shares for one run directory; slots default to this machine's cores."""
-    records = pd.read_csv(Path(run) / "records.csv")
+def main(folder: str, slots: str | None = None) -> None:
+    """Print the shares for one study folder; slots default to this machine's cores."""
+    records = pd.read_csv(Path(folder) / "records.csv")
     count = int(slots or os.cpu_count() or 1)
     busy, tail = busy_share(records, count), tail_share(records, count)
     print(

@@ -33,7 +33,7 @@ class IdleTrainable(HasherTrainable):
 def main(trials: int = 200) -> None:
     """Print seconds a trial from the start of the second to the start of the last, on every slot of this machine."""
     spec = StudySpec.model_validate({
-        "name": "idle", "datasets": ["digits"], "filters": ["gcn", "chebyshev"], "bits": [16], "epochs": 1,
+        "name": "idle", "datasets": ["digits"], "methods": ["gcn", "chebyshev"], "bits": [16], "epochs": 1,
         "trials": trials // 2, "replicates": 1, "sampler": {"name": "tpe", "startup_trials": 10},
         "space": {
             "knn_size": {"type": "int", "low": 4, "high": 24},

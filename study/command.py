@@ -42,8 +42,8 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     options = _options(given)
     space = given.space or (DEFAULT_SPACE if given.dataset is None else _space_for_any(given.methods or []))
     around = StudyFolder(space.parent)
-    if space.is_dir():  # the run directory of a study, which says itself what it is
-        space, options = _run_directory(space), replace(options, runs_dir=space.parent)
+    if space.is_dir():  # the folder of a study, which says itself what it is
+        space, options = _study_folder(space), replace(options, runs_dir=space.parent)
     elif space == around.spec and around.storage.exists():
         around.read_spec()  # a frozen study, refused where another version meant something else by the same keys
     study = read_study(space, _overrides(given))
@@ -57,7 +57,8 @@ def _space_for_any(chosen: Sequence[str]) -> Path:
     return FOR_ANY_METHOD if built_in & set(chosen) - set(known) else FOR_ANY_DATA
 
 
-def _run_directory(path: Path) -> Path:
+def _study_folder(path: Path) -> Path:
+>>>>>>> twelve
     frozen = StudyFolder(path).read_spec()
     if frozen is None:
         raise UserError(

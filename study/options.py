@@ -39,11 +39,11 @@ class RunOptions:
 
     runs_dir: Path = Path("runs")
     data_dir: Path | None = None
-    storage: str | None = None  #: an Optuna storage URL; None: a journal file in the run directory
+    storage: str | None = None  #: an Optuna storage URL; None: a journal file in the study folder
     address: str | None = None  #: a Ray cluster; None: this machine
     resources: Resources = field(default_factory=Resources)
     max_concurrent: int | None = None
     time_budget: float | None = None  #: seconds after which the study stops, as by Ctrl-C
     max_device_hours: float | None = None  #: that all its runs, earlier ones included, may take
-    storage_path: str | None = None  #: a folder or an s3:// address that every node reaches; None: the run directory
+    storage_path: str | None = None  #: a folder or an s3:// address that every node reaches; None: the study folder
     tracking: TrackingOptions = field(default_factory=TrackingOptions)

@@ -1,4 +1,4 @@
-"""The order of the floors: no module imports from above its own, and none in a circle."""
+"""The order of the floors: no module imports from above its own, none in a circle, and tests lie as what they test."""
 
 from __future__ import annotations
 
@@ -84,3 +84,11 @@ def test_no_folder_imports_itself_by_way_of_others(package):
 def test_the_test_of_circles_can_fail():
     with pytest.raises(ValueError, match="cycle"):
         TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
+
+
+def test_tests_mirror_the_packages() -> None:
+    tests = ROOT / "tests"
+    tested = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    assert [folder.as_posix() for folder in sorted(tested) if not (ROOT / folder).is_dir()] == []
+    folders = {path.parent.relative_to(ROOT) for name in PACKAGES[:-1] for path in (ROOT / name).glob("*/*.py")}
+    assert [folder.as_posix() for folder in sorted(folders - tested)] == []

@@ -1,4 +1,4 @@
-"""Figures of a study: `dataset_figures` describes them, `write_figures` draws them into the run directory.
+"""Figures of a study: `dataset_figures` describes them, `write_figures` draws them into the study folder.
 
 A family of figures is a module here, listed in `catalogue`.
 """

@@ -66,18 +66,18 @@ def _printed(results: DatasetResults) -> Printed:
 def map_by_bits(results: DatasetResults) -> StudyFigure:
     """Test score by code length: methods with intervals, baselines, and the paper's numbers where it has any."""
     key, title = "map-by-bits", f"{results.metric} against code length"
-    filters, baselines = _points(results, results.methods), _points(results, results.baselines)
-    if not filters and not baselines:
+    methods, baselines = _points(results, results.methods), _points(results, results.baselines)
+    if not methods and not baselines:
         return nothing_to_draw(key, title, "nothing has a test score")
     printed = _printed(results)
-    sentence = _sentence(results, filters, baselines)
+    sentence = _sentence(results, methods, baselines)
     if printed:
         sentence += " Dashed: the numbers the paper prints, in its own metric."
-    return StudyFigure(key, title, sentence, lambda: _draw_lines(results, filters, baselines, printed))
+    return StudyFigure(key, title, sentence, lambda: _draw_lines(results, methods, baselines, printed))
 
 
-def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> str:
-    shown = filters or baselines
+def _sentence(results: DatasetResults, methods: Points, baselines: Points) -> str:
+    shown = methods or baselines
     lengths = {point.bits for points in shown.values() for point in points}
     bits = results.reference_bits if results.reference_bits in lengths else min(lengths)
     at = {method: point for method, points in shown.items() for point in points if point.bits == bits}
@@ -85,7 +85,7 @@ def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> st
     sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
     if at[best].low < at[best].high:
         sentence += f" (95% interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
-    if not filters:
+    if not methods:
         return f"{sentence}; no studied method has a test score yet."
     against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}
     beaten = [
@@ -95,7 +95,7 @@ def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> st
     return f"{sentence}." + (f" Against baselines: {listed(beaten)}." if beaten else "")
 
 
-def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, printed: Printed) -> Figure:
+def _draw_lines(results: DatasetResults, methods: Points, baselines: Points, printed: Printed) -> Figure:
     figure, panel = canvas.single(4.4)
     lengths = sorted({*results.bits, *(bits for numbers in printed.values() for bits in numbers)})
     place = {bits: number for number, bits in enumerate(lengths)}
@@ -106,8 +106,8 @@ def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, pri
             **style.look(method).line_style(linewidth=1.2),
             zorder=2,
         )
-    for number, (method, points) in enumerate(filters.items()):
-        shift = 0.045 * (number - (len(filters) - 1) / 2)  # intervals side by side, not on top of each other
+    for number, (method, points) in enumerate(methods.items()):
+        shift = 0.045 * (number - (len(methods) - 1) / 2)  # intervals side by side, not on top of each other
         at = np.array([place[point.bits] for point in points]) + shift
         means = np.array([point.mean for point in points])
         spread = [means - [point.low for point in points], [point.high for point in points] - means]
@@ -118,8 +118,8 @@ def _draw_lines(results: DatasetResults, filters: Points, baselines: Points, pri
     panel.grid(visible=False, axis="x")
     panel.set_xlabel("bits")
     panel.set_ylabel(f"test {results.metric}")
-    handles = [canvas.handle(style.look(method)) for method in [*filters, *baselines]]
-    labels = [label(method) for method in [*filters, *baselines]]
+    handles = [canvas.handle(style.look(method)) for method in [*methods, *baselines]]
+    labels = [label(method) for method in [*methods, *baselines]]
     if printed:
         handles.append(canvas.handle(style.Look(style.GREY, "", style.PAPER_LINE)))
         labels.append("the paper (its metric)")
@@ -138,7 +138,7 @@ def _draw_printed(panel: Axes, printed: Printed, place: dict[int, int]) -> None:
 
 def heat_map(results: DatasetResults) -> StudyFigure:
     """The test score of every studied method and code length as a coloured table."""
-    key, title = "filter-by-bits", f"{results.metric} by method and code length"
+    key, title = "method-by-bits", f"{results.metric} by method and code length"
     means = [
         [results.summary(results.cell(method, bits))["score_mean"] for bits in results.bits]
         for method in results.methods
@@ -150,18 +150,18 @@ def heat_map(results: DatasetResults) -> StudyFigure:
 
 
 def _heat_sentence(scores: pd.DataFrame) -> str:
-    by_filter, by_bits = scores.mean(axis=1), scores.mean(axis=0)
+    by_method, by_bits = scores.mean(axis=1), scores.mean(axis=0)
     missing = int(scores.isna().to_numpy().sum())
     absent = f" {missing} of {scores.size} cells have no test score (–)." if missing else ""
     if missing or min(scores.shape) < 2:
         row, column = divmod(int(np.nanargmax(scores)), scores.shape[1])
         best = f"{label(str(scores.index[row]))} at {scores.columns[column]} bits"
         return f"The highest cell is {best} with {np.nanmax(scores):.3f}.{absent}"
-    filter_range, bits_range = by_filter.max() - by_filter.min(), by_bits.max() - by_bits.min()
-    more, less = ("method", "code length") if filter_range > bits_range else ("code length", "method")
+    method_range, bits_range = by_method.max() - by_method.min(), by_bits.max() - by_bits.min()
+    more, less = ("method", "code length") if method_range > bits_range else ("code length", "method")
     return (
-        f"The {more} matters more than the {less}: averages over the other lie {max(filter_range, bits_range):.3f} "
-        f"against {min(filter_range, bits_range):.3f} apart; the best row is {label(str(by_filter.idxmax()))}, "
+        f"The {more} matters more than the {less}: averages over the other lie {max(method_range, bits_range):.3f} "
+        f"against {min(method_range, bits_range):.3f} apart; the best row is {label(str(by_method.idxmax()))}, "
         f"the best column {by_bits.idxmax()} bits."
     )
 

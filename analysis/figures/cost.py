@@ -52,8 +52,8 @@ def _sentence(cells: pd.DataFrame, metric: str) -> str:
 
 def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
     figure, panel = canvas.single(3.8)
-    filters = [one for one in results.methods if (cells["method"] == one).any()]
-    for one in filters:
+    methods = [one for one in results.methods if (cells["method"] == one).any()]
+    for one in methods:
         row = cells[cells["method"] == one].sort_values("bits")
         look = style.look(one)
         panel.plot(row["device_seconds"], row["score"], **look.line_style(linewidth=0.8, markersize=6))
@@ -64,5 +64,5 @@ def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
             )
     panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
     panel.set_ylabel(f"test {results.metric}")
-    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
+    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in methods], [label(one) for one in methods])
     return figure

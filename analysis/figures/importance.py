@@ -1,4 +1,4 @@
-"""Hyperparameter importance per filter."""
+"""Hyperparameter importance per method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 
 def importance(results: DatasetResults) -> StudyFigure:
-    """A panel a filter, a bar a hyperparameter, and how far a bar gets by chance."""
+    """A panel a method, a bar a hyperparameter, and how far a bar gets by chance."""
     key, title = "importance", f"Importance of the hyperparameters ({EVALUATOR})"
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")

@@ -16,7 +16,7 @@ from analysis.results import DatasetResults
 from analysis.tables.table import decimals
 from hasher.references import REFERENCES
 
-#: Ladders of the filters of one code length that have a test score.
+#: Ladders of the methods of one code length that have a test score.
 Ladders = dict[str, Ladder]
 
 _RUNGS = ("float\ncosine", "float\ndiffusion", "real-valued\noutputs", "signs\n(codes)")
@@ -29,7 +29,7 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 
 def loss_ladder(results: DatasetResults) -> StudyFigure:
-    """The four rungs of `analysis.ladder`: a panel a code length, a line a filter."""
+    """The four rungs of `analysis.ladder`: a panel a code length, a line a method."""
     key, title = "ladder", "Where mAP is lost on the way to codes"
     found: dict[int, Ladders] = {}
     for bits in results.bits:
@@ -77,7 +77,7 @@ def _draw(found: dict[int, Ladders]) -> Figure:
 
 
 def _draw_references(panel: Axes, of_all: Ladder) -> None:
-    """What all filters of a code length have above them: a level each, on to the right of its rung."""
+    """What all methods of a code length have above them: a level each, on to the right of its rung."""
     for place, (name, level) in enumerate(zip(_REFERENCES, of_all.rungs, strict=False)):
         look = style.look(name)
         panel.plot([place, 3.45], [level, level], color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)

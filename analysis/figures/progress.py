@@ -12,6 +12,7 @@ from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
 from analysis.results import DatasetResults
 from analysis.wording import counted, listed
+from study.plan.finished import ends_in_words
 
 #: A cell has found what it will find once its best is this close to its last best.
 CLOSE = 0.005
@@ -26,7 +27,7 @@ Courses = dict[int, dict[str, pd.DataFrame]]
 
 
 def _courses(results: DatasetResults) -> Courses:
-    """For each bits and filter its trials in order: ``number`` from 1, ``spent`` device-seconds so far, ``best`` of the
+    """For each bits and method its trials in order: ``number`` from 1, ``spent`` device-seconds so far, ``best`` of the
     complete trials so far. Trials that did not complete count as trials and as time."""
     found: Courses = {}
     for bits in results.bits:
@@ -94,8 +95,8 @@ def _draw_best(courses: Courses, x: str, x_label: str, y_label: str) -> Figure:
             )  # fmt: skip
         canvas.whole_numbers(panel)
     grid.label(x_label, y_label)
-    filters = list(dict.fromkeys(one for cells in courses.values() for one in cells))
-    grid.legend([canvas.handle(style.look(one)) for one in filters], [label(one) for one in filters])
+    methods = list(dict.fromkeys(one for cells in courses.values() for one in cells))
+    grid.legend([canvas.handle(style.look(one)) for one in methods], [label(one) for one in methods])
     return grid.figure
 
 
@@ -106,21 +107,20 @@ def learning_curves(results: DatasetResults) -> StudyFigure:
     if results.curves.empty or "score" not in results.curves:
         return nothing_to_draw(key, title, "no learning curve was recorded")
     curves = results.curves[results.curves["bits"] == bits]
-    filters = [one for one in results.searched if (curves["method"] == one).any()]
-    if not filters:
+    methods = [one for one in results.searched if (curves["method"] == one).any()]
+    if not methods:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
-    sentence = _curves_sentence(results, bits, filters)
-    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, filters))
+    sentence = _curves_sentence(results, bits, methods)
+    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, methods))
 
 
-def _curves_sentence(results: DatasetResults, bits: int, filters: list[str]) -> str:
+def _curves_sentence(results: DatasetResults, bits: int, methods: list[str]) -> str:
     def shown(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows[(rows["bits"] == bits) & rows["method"].isin(filters)]
+        return rows[(rows["bits"] == bits) & rows["method"].isin(methods)]
 
     trials, winners = shown(results.trials), shown(results.winners)
     states = trials["state"].value_counts()
-    said = {"pruned": "pruned", "timeout": "over the time limit", "diverged": "diverged", "failed": "failed"}
-    other = [f"{states[state]} {words}" for state, words in said.items() if state in states]
+    other = ends_in_words(states.to_dict())
     chosen = ""
     if len(winners):
         epochs, most = winners["chosen_epoch"].astype(int), results.study.spec.epochs
@@ -131,11 +131,11 @@ def _curves_sentence(results: DatasetResults, bits: int, filters: list[str]) -> 
     )
 
 
-def _draw_curves(results: DatasetResults, curves: pd.DataFrame, filters: list[str]) -> Figure:
-    grid = canvas.facets([label(one) for one in filters], sharex=True, sharey=True, height=2.0)
+def _draw_curves(results: DatasetResults, curves: pd.DataFrame, methods: list[str]) -> Figure:
+    grid = canvas.facets([label(one) for one in methods], sharex=True, sharey=True, height=2.0)
     chosen = results.winners[["method", "bits", "index"]]
     winners = set(chosen.itertuples(index=False, name=None))
-    for panel, one in zip(grid.panels, filters, strict=True):
+    for panel, one in zip(grid.panels, methods, strict=True):
         for (bits, index, state), curve in curves[curves["method"] == one].groupby(["bits", "index", "state"]):
             _draw_curve(panel, curve, str(state), style.look(one).colour, (one, bits, index) in winners)
     grid.label("epoch", f"validation {results.metric}")

@@ -27,21 +27,21 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 @dataclass(frozen=True)
 class Axis:
-    """A sampled hyperparameter over all filters: the range they share, its scale, or its choices in order."""
+    """A sampled hyperparameter over all methods: the range they share, its scale, or its choices in order."""
 
     name: str
     low: float
     high: float
     log: bool
     choices: tuple[Value, ...]
-    filters: frozenset[str]  #: those whose cells sample it
+    methods: frozenset[str]  #: those whose cells sample it
 
     def positions(self, trials: pd.DataFrame) -> np.ndarray:
         """The values of trials as numbers on the axis: themselves, or the place of a choice.
 
-        NaN where a filter does not sample it, though it may have a fixed value or a default.
+        NaN where a method does not sample it, though it may have a fixed value or a default.
         """
-        values = trials[self.name].where(trials["method"].isin(self.filters))
+        values = trials[self.name].where(trials["method"].isin(self.methods))
         if not self.choices:
             return values.to_numpy(float)
         places = {str(choice): float(place) for place, choice in enumerate(self.choices)}
@@ -68,7 +68,7 @@ def _text(value: object) -> str:
 
 
 def axes_of(results: DatasetResults) -> list[Axis]:
-    """Every hyperparameter that was sampled for at least one filter, in the order of the spec."""
+    """Every hyperparameter that was sampled for at least one method, in the order of the spec."""
     found: dict[str, dict[str, Dimension]] = {}
     for one in results.searched:
         for name, dimension in results.study.spec.space_for(one).items():
@@ -76,13 +76,13 @@ def axes_of(results: DatasetResults) -> list[Axis]:
     return [_axis(name, found[name]) for name in results.study.spec.space if name in found]
 
 
-def _axis(name: str, of_filter: dict[str, Dimension]) -> Axis:
-    dimensions, filters = of_filter.values(), frozenset(of_filter)
+def _axis(name: str, of_method: dict[str, Dimension]) -> Axis:
+    dimensions, methods = of_method.values(), frozenset(of_method)
     choices = tuple(dict.fromkeys(choice for one in dimensions for choice in one.choices or []))
     if choices:
-        return Axis(name, 0.0, len(choices) - 1.0, False, choices, filters)
+        return Axis(name, 0.0, len(choices) - 1.0, False, choices, methods)
     low, high = min(one.low or 0.0 for one in dimensions), max(one.high or 0.0 for one in dimensions)
-    return Axis(name, low, high, any(one.log for one in dimensions) and low > 0, (), filters)
+    return Axis(name, low, high, any(one.log for one in dimensions) and low > 0, (), methods)
 
 
 def slices(results: DatasetResults) -> StudyFigure:
@@ -101,7 +101,7 @@ def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
     shortfall = results.complete["shortfall"]
     for axis in axes:
         positions = pd.Series(axis.positions(results.complete), index=results.complete.index)
-        both = pd.DataFrame({"position": positions, "shortfall": shortfall}).dropna()  # filters may lack a dimension
+        both = pd.DataFrame({"position": positions, "shortfall": shortfall}).dropna()  # methods may lack a dimension
         if both.nunique().min() > 1:  # a constant has no rank correlation
             trends[axis.name] = float(both["position"].corr(both["shortfall"], method="spearman"))
     strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
@@ -128,17 +128,17 @@ def _draw_slices(results: DatasetResults, axes: list[Axis]) -> Figure:
         panel.plot(axis.positions(results.pruned), pruned, **_PRUNED)
         positions = axis.positions(complete) + (jitter if axis.choices else 0)
         for one in in_order(complete["method"].unique()):
-            of_filter = (complete["method"] == one).to_numpy()
+            of_method = (complete["method"] == one).to_numpy()
             look = style.look(one)
             panel.plot(
-                positions[of_filter], complete["shortfall"].to_numpy()[of_filter], look.marker, color=look.colour,
+                positions[of_method], complete["shortfall"].to_numpy()[of_method], look.marker, color=look.colour,
                 markersize=3.6, alpha=0.6, markeredgewidth=0,
             )  # fmt: skip
         _scale(panel, axis)
     grid.label("", "below cell's best")
-    filters = in_order(complete["method"].unique())
-    dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in filters]
-    handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in filters]
+    methods = in_order(complete["method"].unique())
+    dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in methods]
+    handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in methods]
     if len(results.pruned):
         handles, labels = [*handles, Line2D([], [], **_PRUNED)], [*labels, "pruned"]
     grid.legend(handles, labels)
@@ -154,7 +154,7 @@ def _scale(panel: Axes, axis: Axis) -> None:
 
 
 def parallel_coordinates(results: DatasetResults) -> StudyFigure:
-    """A line a trial across all hyperparameters; the winner of each cell in its filter's colour."""
+    """A line a trial across all hyperparameters; the winner of each cell in its method's colour."""
     key, title = "parallel-coordinates", "All hyperparameters of every trial"
     axes = axes_of(results)
     if len(axes) < 2:

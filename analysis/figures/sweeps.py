@@ -32,7 +32,7 @@ def figures(results: DatasetResults) -> list[StudyFigure]:
 
 @dataclass(frozen=True)
 class _Sweep:
-    """The complete trials of one filter: ``value``, ``score``, ``bits``, and ``level``, its score with the effect of
+    """The complete trials of one method: ``value``, ``score``, ``bits``, and ``level``, its score with the effect of
     the code length taken out; `middles`: the median ``level`` of each value or bin of values."""
 
     trials: pd.DataFrame
@@ -59,8 +59,8 @@ def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, 
     return StudyFigure(key, title, _sentence(found, name), lambda: _draw(results, found, name, paper))
 
 
-def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:
-    trials = complete[(complete["method"] == filter_name) & complete[name].notna()]
+def _collect(complete: pd.DataFrame, method: str, name: str) -> _Sweep | None:
+    trials = complete[(complete["method"] == method) & complete[name].notna()]
     if trials[name].nunique() < 2:
         return None
     of_cell, of_all = trials.groupby("bits")["score"].transform("median"), trials["score"].median()
@@ -112,8 +112,8 @@ def _draw(
     return grid.figure
 
 
-def _paper_orders(panel: Axes, filter_name: str, scale_shown: bool) -> None:
-    reading = readings(ORDER).get(filter_name)
+def _paper_orders(panel: Axes, method: str, scale_shown: bool) -> None:
+    reading = readings(ORDER).get(method)
     if reading is None:
         return
     other = panel.twinx()
@@ -121,9 +121,9 @@ def _paper_orders(panel: Axes, filter_name: str, scale_shown: bool) -> None:
     paper_scale(other, ORDER, scale_shown)
 
 
-def _paper_thresholds(panel: Axes, filter_name: str, scale_shown: bool) -> None:
+def _paper_thresholds(panel: Axes, method: str, scale_shown: bool) -> None:
     """The paper's graph keeps pairs above a similarity threshold: the higher, the sparser, so its axis runs down."""
-    reading = readings(THRESHOLD).get(filter_name)
+    reading = readings(THRESHOLD).get(method)
     if reading is None:
         return
     scale = panel.twinx()

@@ -1,4 +1,4 @@
-"""Figures as files: ``figures/<data set>/<key>.svg`` and ``.png`` in the run directory."""
+"""Figures as files: ``figures/<data set>/<key>.svg`` and ``.png`` in the study folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three notebooks on one study; `python -m analysis.notebooks RUN_DIR` executes and saves them.
+"""Three notebooks on one study; `python -m analysis.notebooks STUDY` executes and saves them.
 
 What they have in common is here: which study they read, and how a figure appears in them.
 """
@@ -13,19 +13,19 @@ from analysis.study_records import StudyRecords, load_study
 from analysis.tables import render_tables
 
 FOLDER = Path(__file__).parent
-#: Names the run directory in place of a notebook's parameter.
-VARIABLE = "HAGCN_RUN"
+#: Names the folder of a study in place of a notebook's parameter.
+VARIABLE = "HAGCN_STUDY"
 #: Dots an inch of the figures: notebooks are kept in the repository with their outputs, so no more than is needed.
 RESOLUTION = 100
 
 
-def open_study(run: str) -> StudyRecords:
-    """The study in the run directory that ``HAGCN_RUN`` names, otherwise in `run`.
+def open_study(folder: str) -> StudyRecords:
+    """The study in the folder that ``HAGCN_STUDY`` names, otherwise in `folder`.
 
     A relative path is looked for in the working directory and then beside the packages, so that a notebook finds
     ``runs/digits`` wherever it was opened.
     """
-    path = Path(os.environ.get(VARIABLE) or run)
+    path = Path(os.environ.get(VARIABLE) or folder)
     beside = FOLDER.parents[1] / path
     return load_study(path if path.is_dir() or not beside.is_dir() else beside)
 

@@ -1,4 +1,4 @@
-"""``python -m analysis.notebooks RUN_DIR``: execute every notebook on a study and save it with its outputs."""
+"""``python -m analysis.notebooks STUDY``: execute every notebook on a study and save it with its outputs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m analysis.notebooks",
         description="Execute the notebooks on a study and save them with their outputs.",
     )
-    parser.add_argument("run", type=Path, nargs="?", default=Path("runs/digits"), help="default: runs/digits")
+    parser.add_argument(
+        "study", type=Path, nargs="?", metavar="STUDY", default=Path("runs/digits"), help="default: runs/digits"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="save them there (default: where they are)")
     given = parser.parse_args(arguments)
     try:
-        load_study(given.run)  # a wrong directory is better said here than by a traceback of a kernel
+        load_study(given.study)  # a wrong directory is better said here than by a traceback of a kernel
         for notebook in notebooks():
             target = notebook if given.out is None else given.out / notebook.name
-            execute(notebook, given.run, target)
+            execute(notebook, given.study, target)
             print(target)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

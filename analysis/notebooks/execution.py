@@ -1,4 +1,4 @@
-"""Executes the notebooks on a run directory."""
+"""Executes the notebooks on a study."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def notebooks() -> list[Path]:
     return sorted(FOLDER.glob("*.ipynb"))
 
 
-def execute(notebook: Path, run: Path, target: Path) -> None:
-    """Run `notebook` on the study in `run`, from top to bottom in a fresh kernel, and write it with its outputs.
+def execute(notebook: Path, folder: Path, target: Path) -> None:
+    """Run `notebook` on the study in `folder`, from top to bottom in a fresh kernel, and write it with its outputs.
 
     Raises `UserError` where a cell fails; `target` is then left as it was.
     """
@@ -39,7 +39,7 @@ def execute(notebook: Path, run: Path, target: Path) -> None:
     )
     quiet = "ignore:IProgress not found"  # a progress bar that nothing here shows
     try:
-        client.execute(env={**os.environ, VARIABLE: str(run.resolve()), "PYTHONWARNINGS": quiet})
+        client.execute(env={**os.environ, VARIABLE: str(folder.resolve()), "PYTHONWARNINGS": quiet})
     except CellExecutionError as error:
         raise UserError(f"{notebook}: a cell failed: {error.ename}: {error.evalue}") from None
     write_atomically(target, nbformat.writes(content) + "\n")

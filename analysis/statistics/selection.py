@@ -1,4 +1,4 @@
-"""What choosing by the best validation score does: its optimism, and how far the order of filters hangs on it."""
+"""What choosing by the best validation score does: its optimism, and how far the order of methods hangs on it."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def optimism(search: float, replicates: NDArray[np.float64]) -> Optimism:
 
 @dataclass(frozen=True)
 class OrderStability:
-    """How the order of filters at one code length hangs on the number of trials.
+    """How the order of methods at one code length hangs on the number of trials.
 
-    "Order" is that of the filters' best validation scores. Everything is about halves of the trials that were run,
+    "Order" is that of the methods' best validation scores. Everything is about halves of the trials that were run,
     chosen at random and without regard to when they ran; a sampler that learns would have used a study of half the
     length differently.
 
     Attributes:
-        filters: those compared, best first with all trials.
-        changes: probability that the order is another one with half of every filter's trials.
-        best_changes: probability that another filter is best.
+        methods: those compared, best first with all trials.
+        changes: probability that the order is another one with half of every method's trials.
+        best_changes: probability that another method is best.
         agreement: mean rank correlation (Kendall's tau-b) with the order from all trials.
         first_half_agreement: tau-b of the order from all trials with that after the first half of them in time.
         test_agreement: tau-b of the order from all trials with that of the replicates' mean test scores; NaN with fewer
-            than two filters tested.
+            than two methods tested.
     """
 
-    filters: tuple[str, ...]
+    methods: tuple[str, ...]
     changes: float
     best_changes: float
     agreement: float
@@ -67,34 +67,34 @@ class OrderStability:
 def order_stability(
     trials: Mapping[str, NDArray[np.float64]], tested: Mapping[str, float], draws: int = DRAWS, seed: int = 0
 ) -> OrderStability | None:
-    """Resample half of the trials of every filter and choose winners again.
+    """Resample half of the trials of every method and choose winners again.
 
     Args:
-        trials: validation score of each filter's ended trials in the order they were started, NaN for one that is not
+        trials: validation score of each method's ended trials in the order they were started, NaN for one that is not
             complete: it counts as a trial, as it did in the search, and cannot win. Half of n trials is n // 2, at
-            least one. A filter left without a complete trial comes last.
-        tested: mean test score of the filters that have one.
+            least one. A method left without a complete trial comes last.
+        tested: mean test score of the methods that have one.
 
-    Returns None where fewer than two filters have a complete trial.
+    Returns None where fewer than two methods have a complete trial.
     """
     scores = {name: np.where(np.isnan(values), -np.inf, values) for name, values in trials.items()}
     whole = {name: values.max() for name, values in scores.items() if len(values) and np.isfinite(values.max())}
     if len(whole) < 2:
         return None
-    filters = sorted(whole, key=lambda name: -whole[name])
+    methods = sorted(whole, key=lambda name: -whole[name])
     rng = np.random.default_rng(seed)
-    best = np.column_stack([_best_of_half(scores[name], draws, rng) for name in filters])
+    best = np.column_stack([_best_of_half(scores[name], draws, rng) for name in methods])
     # Stable, on scores laid out in the order from all trials: equal scores (-inf) change nothing.
     orders = np.argsort(-best, axis=1, kind="stable")
-    in_place = np.arange(len(filters))
-    first_half = [scores[name][: max(1, len(scores[name]) // 2)].max() for name in filters]
-    both = [name for name in filters if name in tested and np.isfinite(tested[name])]
+    in_place = np.arange(len(methods))
+    first_half = [scores[name][: max(1, len(scores[name]) // 2)].max() for name in methods]
+    both = [name for name in methods if name in tested and np.isfinite(tested[name])]
     return OrderStability(
-        filters=tuple(filters),
+        methods=tuple(methods),
         changes=float((orders != in_place).any(axis=1).mean()),
         best_changes=float((orders[:, 0] != 0).mean()),
         agreement=_mean_agreement(orders),
-        first_half_agreement=_tau([whole[name] for name in filters], first_half),
+        first_half_agreement=_tau([whole[name] for name in methods], first_half),
         test_agreement=_tau([whole[name] for name in both], [tested[name] for name in both]),
     )
 

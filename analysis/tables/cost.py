@@ -47,7 +47,7 @@ def _hours(seconds: float) -> Entry:
     return number(seconds / _HOUR, digits=3 if seconds < 10 * _HOUR else 1)
 
 
-def cost_by_filter_table(results: DatasetResults) -> Table:
+def cost_by_method_table(results: DatasetResults) -> Table:
     """Training time of each searched method's replicates beside what it gains over no graph and over GCN."""
     columns = [
         METHOD, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
@@ -74,25 +74,25 @@ def cost_by_filter_table(results: DatasetResults) -> Table:
         notes.append(f"Not in this study: {' and '.join(absent)}.")
     starts = frozenset(family_starts(results.searched))
     title = f"{dataset_label(results.dataset)}: what a method costs and gains"
-    return Table("cost-by-filter", title, columns, rows, notes, starts)
+    return Table("cost-by-method", title, columns, rows, notes, starts)
 
 
-def _seconds_an_epoch(results: DatasetResults, filter_name: str) -> float:
+def _seconds_an_epoch(results: DatasetResults, method: str) -> float:
     """Mean over the epochs of all complete replicates; NaN without any."""
     curves = results.study.curves
     if curves.empty or "seconds" not in curves:
         return float("nan")
     rows = curves[
-        (curves["dataset"] == results.dataset) & (curves["method"] == filter_name)
+        (curves["dataset"] == results.dataset) & (curves["method"] == method)
         & (curves["kind"] == "test") & (curves["state"] == "complete")
     ]  # fmt: skip
     return float(rows["seconds"].mean())
 
 
-def _gain(results: DatasetResults, filter_name: str, reference: str) -> Entry:
-    if filter_name == reference or reference not in results.searched:
+def _gain(results: DatasetResults, method: str, reference: str) -> Entry:
+    if method == reference or reference not in results.searched:
         return Entry(MISSING)
-    gains = _gains(results, filter_name, reference)
+    gains = _gains(results, method, reference)
     if gains is None:
         return Entry(MISSING)
     mean = decimals(float(gains.mean()), signed="+")
@@ -103,11 +103,11 @@ def _gain(results: DatasetResults, filter_name: str, reference: str) -> Entry:
     return Entry(f"{mean} [{decimals(interval.low, signed='+')}, {decimals(interval.high, signed='+')}]", raw)
 
 
-def _gains(results: DatasetResults, filter_name: str, reference: str) -> NDArray[np.float64] | None:
+def _gains(results: DatasetResults, method: str, reference: str) -> NDArray[np.float64] | None:
     """(seeds, queries) differences, averaged over the code lengths that both have with equally many seeds."""
     found = []
     for bits in results.bits:
-        ours, theirs = (results.scores(results.cell(name, bits)) for name in (filter_name, reference))
+        ours, theirs = (results.scores(results.cell(name, bits)) for name in (method, reference))
         both = None if ours is None or theirs is None else difference(ours, theirs)
         if both is not None:
             found.append(both)

@@ -13,7 +13,7 @@ from analysis.names import dataset_label
 from analysis.results import DatasetResults, results_of
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_filter_table, cost_table
+from analysis.tables.cost import cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.ladder import ladder_table
@@ -45,7 +45,7 @@ DOCUMENTS = (
     Document("pairs", None, (pairs_table,)),
     Document("against-paper", "paper", (against_paper_table,)),
     Document("hyperparameters", "hyperparameters", (hyperparameter_table,)),
-    Document("cost", "cost", (cost_by_filter_table, cost_table)),
+    Document("cost", "cost", (cost_by_method_table, cost_table)),
 )
 
 

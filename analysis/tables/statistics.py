@@ -190,10 +190,10 @@ def _order_row(bits: int, found: OrderStability | None) -> list[Entry]:
     if found is None:
         return [count(bits), Entry("fewer than two methods to compare"), *[Entry(MISSING)] * 5]
     return [
-        count(bits), _order(found.filters), number(found.changes, 2), number(found.best_changes, 2),
+        count(bits), _order(found.methods), number(found.changes, 2), number(found.best_changes, 2),
         number(found.agreement, 2), number(found.first_half_agreement, 2), number(found.test_agreement, 2),
     ]  # fmt: skip
 
 
-def _order(filters: tuple[str, ...]) -> Entry:
-    return Entry(" > ".join(label(name) for name in filters), " > ".join(filters))
+def _order(methods: tuple[str, ...]) -> Entry:
+    return Entry(" > ".join(label(name) for name in methods), " > ".join(methods))

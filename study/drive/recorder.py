@@ -37,14 +37,14 @@ class Recorder:
     """
 
     def __init__(
-        self, ledger: Ledger, plan: Plan, run: StudyFolder, lost_workers: LostWorkers, driver_facts: dict[str, Any],
+        self, ledger: Ledger, plan: Plan, folder: StudyFolder, lost_workers: LostWorkers, driver_facts: dict[str, Any],
         trackers: Trackers | None = None,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.plan = plan
         self.trouble: Exception | None = None
         self._lost_workers = lost_workers
-        self._run = run
+        self._folder = folder
         self._driver_facts = driver_facts
         self._trackers = trackers or Trackers()
         self._running: dict[str, _Running] = {}
@@ -111,9 +111,9 @@ class Recorder:
             running.state = step.state
         task = running.job.task
         if step.evaluation is not None:
-            write_atomically(self._run.evaluation(task), _npz(step.evaluation))
+            write_atomically(self._folder.evaluation(task), _npz(step.evaluation))
         if step.model is not None:
-            write_atomically(self._run.model(task.cell), step.model)
+            write_atomically(self._folder.model(task.cell), step.model)
         self._trackers.log(task, step)
 
     def lost(self, run_id: str) -> int:

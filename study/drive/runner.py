@@ -44,7 +44,7 @@ class StudyResult:
     counts: Counts
     interrupted: int  #: runs that were stopped midway and will be redone
     spent: str | None  #: what there is no more of: the time budget or the device-hours
-    shared: SharedStorage | None  #: where the run directory is copied to
+    shared: SharedStorage | None  #: where the study folder is copied to
 
 
 def run_study(
@@ -55,7 +55,7 @@ def run_study(
 
     `trainable` takes the place of the hasher's in tests and benchmarks; `origins`, where the keys of the spec are from,
     are kept with a study that is begun. Raises `hasher.errors.UserError` for data
-    that cannot be read, a cluster that cannot be reached, and a run directory that holds a different study.
+    that cannot be read, a cluster that cannot be reached, and a study folder that holds a different study.
     """
     check_address(options.address)
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
@@ -85,7 +85,7 @@ def run_study(
 
 @contextmanager
 def _full_disks_explained(folder: StudyFolder) -> Iterator[None]:
-    """Say in a line that the run directory cannot be written, also where Tune has wrapped the error in its own."""
+    """Say in a line that the study folder cannot be written, also where Tune has wrapped the error in its own."""
     try:
         yield
     except Exception as error:

@@ -13,6 +13,7 @@ from study.plan.tasks import Cell, Task, search_tasks
 #: `timeout`: a search trial stopped by the study's `trial_time_limit`.
 State = Literal["complete", "pruned", "timeout", "diverged", "failed"]
 STATES: tuple[State, ...] = ("complete", "pruned", "timeout", "diverged", "failed")
+_WORDS = {"timeout": "over the time limit"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class Finished:
 
 
 FinishedRuns = Mapping[Task, Finished]
+
+
+def ends_in_words(counts: Mapping[Any, int]) -> list[str]:
+    """How the runs that are not complete ended, from their number by state: ``9 pruned``, ``1 failed``."""
+    return [
+        f"{counts[state]} {_WORDS.get(state, state)}"
+        for state in STATES
+        if state != "complete" and counts.get(state, 0)
+    ]
 
 
 def winning_place(trials: Iterable[tuple[str, float]]) -> int | None:

@@ -134,7 +134,7 @@ def _shipped_entries(sources: Sequence[str]) -> dict[str, _Entry]:
 
 
 def _named_after(datasets: Sequence[DatasetSpec], path: Path) -> str:
-    """A name for a run directory, made of those of the data and, so that two files can be run on them, of the file."""
+    """A name for a study folder, made of those of the data and, so that two files can be run on them, of the file."""
     stems = [] if path.resolve() == FOR_ANY_DATA else [path.stem]
     joined = "-".join([*(dataset.name for dataset in datasets), *stems])
     return re.sub(r"[^A-Za-z0-9._-]+", "-", joined).strip("._-")[:_LONGEST_NAME] or "data"
@@ -146,6 +146,6 @@ def _data(spec: StudySpec) -> str:
 
 def _scope(spec: StudySpec) -> str:
     """``all filters, 16 to 64 bits``; other methods by name."""
-    filters = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
+    methods = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
     fewest, most = min(spec.bits), max(spec.bits)
-    return f"{filters}, {fewest} bits" if fewest == most else f"{filters}, {fewest} to {most} bits"
+    return f"{methods}, {fewest} bits" if fewest == most else f"{methods}, {fewest} to {most} bits"

@@ -33,14 +33,14 @@ def family_of(method: str) -> str:
     return REFERENCE_FAMILY if method in REFERENCES else find_method(method).family
 
 
-def export(ledger: Ledger, run: StudyFolder) -> pd.DataFrame:
+def export(ledger: Ledger, folder: StudyFolder) -> pd.DataFrame:
     """Write both files from the ledger, whole or not at all; returns the records."""
     runs = list(ledger.runs())
     records = pd.DataFrame([_record(one) for one in runs], columns=record_columns(ledger.spec))
     curves = _curves(runs)
-    write_atomically(run.records, records.to_csv(index=False))
+    write_atomically(folder.records, records.to_csv(index=False))
     if len(curves):
-        write_atomically(run.curves, curves.to_csv(index=False))
+        write_atomically(folder.curves, curves.to_csv(index=False))
     return records
 
 

@@ -1,4 +1,4 @@
-"""A folder or bucket that every node reaches: checkpoints of running trials, and a copy of the run directory."""
+"""A folder or bucket that every node reaches: checkpoints of running trials, and a copy of the study folder."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hasher.errors import UserError
 from hasher.files import write_atomically
 from study.record.study_folder import StudyFolder
 
-#: Seconds between two copies of the run directory.
+#: Seconds between two copies of the study folder.
 COPY_EVERY = 60.0
 
 
 class SharedStorage:
-    """What lies below ``<location>/<study>/``: ``ray/`` for Tune, and beside it the files of the run directory.
+    """What lies below ``<location>/<study>/``: ``ray/`` for Tune, and beside it the files of the study folder.
 
-    The run directory itself stays on a disk of the driver's machine, since a journal grows by appending and buckets
+    The study folder itself stays on a disk of the driver's machine, since a journal grows by appending and buckets
     cannot do that. It is copied when something in it has changed, the journal last and as it was before the rest: a run
     that counts as finished in the copy has its files there.
     """
@@ -53,38 +53,40 @@ class SharedStorage:
         with contextlib.suppress(FileNotFoundError):
             self.filesystem.delete_dir(self.checkpoints)
 
-    def fetch(self, run: StudyFolder) -> None:
-        """Bring the run directory back from its copy, where this machine has none. Raises `UserError` where it has an
+    def fetch(self, folder: StudyFolder) -> None:
+        """Bring the study folder back from its copy, where this machine has none. Raises `UserError` where it has an
         older one."""
         found = {info.path.removeprefix(f"{self._path}/"): info for info in self._files()}
-        journal = found.get(run.journal.name)
-        if run.spec.exists():
-            if journal is not None and (not run.journal.exists() or journal.size > run.journal.stat().st_size):
-                raise UserError(f"{run.path}: older than its copy in {self._location}, remove the one you do not want")
+        journal = found.get(folder.journal.name)
+        if folder.spec.exists():
+            if journal is not None and (not folder.journal.exists() or journal.size > folder.journal.stat().st_size):
+                raise UserError(
+                    f"{folder.path}: older than its copy in {self._location}, remove the one you do not want"
+                )
             return
         names = [name for name in found if not name.startswith("ray/")]
-        for name in sorted(names, key=lambda name: name == run.spec.name):  # what makes it a study comes last
+        for name in sorted(names, key=lambda name: name == folder.spec.name):  # what makes it a study comes last
             with self.filesystem.open_input_stream(found[name].path) as file:
-                write_atomically(run.path / name, file.read())
+                write_atomically(folder.path / name, file.read())
 
     def _files(self) -> list[FileInfo]:
         selector = FileSelector(self._path, allow_not_found=True, recursive=True)
         return [info for info in self.filesystem.get_file_info(selector) if info.type == FileType.File]
 
-    def copy(self, run: StudyFolder) -> None:
-        """Copy what has changed in the run directory since this was last called."""
-        journal, seen = run.journal.read_bytes() if run.journal.exists() else None, _state(run.journal)
-        for path in sorted(run.path.rglob("*")):
-            name = path.relative_to(run.path).as_posix()
-            if path.is_file() and path != run.journal and not name.startswith(("ray/", ".")) and path.name[0] != ".":
+    def copy(self, folder: StudyFolder) -> None:
+        """Copy what has changed in the study folder since this was last called."""
+        journal, seen = folder.journal.read_bytes() if folder.journal.exists() else None, _state(folder.journal)
+        for path in sorted(folder.path.rglob("*")):
+            name = path.relative_to(folder.path).as_posix()
+            if path.is_file() and path != folder.journal and not name.startswith(("ray/", ".")) and path.name[0] != ".":
                 with contextlib.suppress(FileNotFoundError):  # replaced by a new version this very moment
                     state = _state(path)
                     if self._copied.get(name) != state:
                         self._write(name, path.read_bytes())
                         self._copied[name] = state
-        if journal is not None and self._copied.get(run.journal.name) != seen:
-            self._write(run.journal.name, journal)
-            self._copied[run.journal.name] = seen
+        if journal is not None and self._copied.get(folder.journal.name) != seen:
+            self._write(folder.journal.name, journal)
+            self._copied[folder.journal.name] = seen
 
     def _write(self, name: str, content: bytes) -> None:
         path = f"{self._path}/{name}"
@@ -95,21 +97,21 @@ class SharedStorage:
             file.write(content)
 
     @contextmanager
-    def kept_up(self, run: StudyFolder) -> Iterator[None]:
-        """Fetch the run directory, copy it now and then, and at the end.
+    def kept_up(self, folder: StudyFolder) -> Iterator[None]:
+        """Fetch the study folder, copy it now and then, and at the end.
 
         Raises `UserError` as `fetch` does, and where the last copy fails; one that fails before is made up for by the
         next.
         """
-        self.fetch(run)
+        self.fetch(folder)
         over = threading.Event()
 
         def keep_up() -> None:
             while not over.wait(COPY_EVERY):
                 with contextlib.suppress(OSError):
-                    self.copy(run)
+                    self.copy(folder)
 
-        thread = threading.Thread(target=keep_up, name="copy of the run directory", daemon=True)
+        thread = threading.Thread(target=keep_up, name="copy of the study folder", daemon=True)
         thread.start()
         try:
             yield
@@ -117,19 +119,19 @@ class SharedStorage:
             over.set()
             thread.join()
             with contextlib.suppress(OSError):
-                self.copy(run)
+                self.copy(folder)
             raise
         over.set()
         thread.join()
-        self.copy_at_the_end(run)
+        self.copy_at_the_end(folder)
 
-    def copy_at_the_end(self, run: StudyFolder) -> None:
+    def copy_at_the_end(self, folder: StudyFolder) -> None:
         """Copy, and raise `UserError` where that fails."""
         try:
-            self.copy(run)
+            self.copy(folder)
         except OSError as error:
             raise UserError(
-                f"{self._location}: {run.path} cannot be copied there ({error}); it is whole, and the same command "
+                f"{self._location}: {folder.path} cannot be copied there ({error}); it is whole, and the same command "
                 "tries again"
             ) from error
 

@@ -27,7 +27,7 @@ JOURNAL = "journal.log"
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """The paths below one run directory."""
+    """The paths below the folder of one study."""
 
     path: Path
 

@@ -1,11 +1,11 @@
-"""Where a study stands: planned, done and left, and how much work that is."""
+"""How many runs of a study are planned, done and left, and how much work is left."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from study.plan.finished import FinishedRuns, State, has_no_winner
+from study.plan.finished import FinishedRuns, State, ends_in_words, has_no_winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks, searched_cells
@@ -27,7 +27,7 @@ class Counts:
 
     def in_words(self) -> str:
         """One line: ``120 of 330 runs done (9 pruned, 1 failed)``."""
-        notable = states_in_words(self.states)
+        notable = ends_in_words(self.states)
         if self.impossible:
             notable.append(f"{self.impossible} without a winner to test")
         return f"{self.done} of {self.planned} runs done" + (f" ({', '.join(notable)})" if notable else "")
@@ -57,12 +57,6 @@ def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
         task for task in all_tasks(spec)
         if task not in finished and not (task.kind == "test" and task.cell in hopeless)
     ]  # fmt: skip
-
-
-def states_in_words(states: Counter[State]) -> list[str]:
-    """How the runs that are not complete ended: ``9 pruned``, ``1 failed``."""
-    said = {"timeout": "over the time limit"}
-    return [f"{count} {said.get(state, state)}" for state, count in sorted(states.items()) if state != "complete"]
 
 
 def duration(seconds: float) -> str:

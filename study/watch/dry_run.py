@@ -36,23 +36,23 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
 
     A study that is begun tells the `origins` of its keys that were kept with it.
     """
-    run = StudyFolder(options.runs_dir / spec.name)
-    run.check(spec, options.storage)
+    folder = StudyFolder(options.runs_dir / spec.name)
+    folder.check(spec, options.storage)
     finished: dict[Task, Finished] = {}
-    if options.storage is not None or run.journal.exists():
-        finished = read_finished(spec, open_storage(options.storage or str(run.journal)))
-    console.print(_plan_table(spec, run, finished))
+    if options.storage is not None or folder.journal.exists():
+        finished = read_finished(spec, open_storage(options.storage or str(folder.journal)))
+    console.print(_plan_table(spec, folder, finished))
     now = count_runs(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left", highlight=False)
-    kept = run.read_origins() if run.spec.exists() else origins
+    kept = folder.read_origins() if folder.spec.exists() else origins
     if kept is not None:
         console.print(_origins_table(spec, kept))
     if now.left:
         _print_cost(spec, options, finished, console)
 
 
-def _plan_table(spec: StudySpec, run: StudyFolder, finished: dict[Task, Finished]) -> Table:
-    table = Table(title=f"Study {spec.name} in {run.path}", title_justify="left", box=SIMPLE_HEAD)
+def _plan_table(spec: StudySpec, folder: StudyFolder, finished: dict[Task, Finished]) -> Table:
+    table = Table(title=f"Study {spec.name} in {folder.path}", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "method", "bits", "trials", "done", "left", "test runs", "done", "left"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for cell in cells(spec):
@@ -122,7 +122,7 @@ def _local_slots(resources: Resources, limit: int | None) -> int:
 def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     groups: dict[tuple[str, str], dict[Task, Estimate]] = defaultdict(dict)
     for task, one in estimates.items():
-        groups[task.cell.dataset, _row_name(task)][task] = one
+        groups[task.cell.dataset, task.cell.method][task] = one
     table = Table(title="What is left", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("data set", "method", "runs", "a trial", "a test run", "device-hours"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
@@ -132,14 +132,10 @@ def _cost_table(estimates: dict[Task, Estimate], resources: Resources) -> Table:
     return table
 
 
-def _row_name(task: Task) -> str:
-    return task.cell.method
-
-
 def _sources_in_words(estimates: dict[Task, Estimate]) -> list[str]:
     rows: dict[str, list[str]] = defaultdict(list)
     for task, one in estimates.items():
-        rows[one.source].append(f"{task.cell.dataset} {_row_name(task)}")
+        rows[one.source].append(f"{task.cell.dataset} {task.cell.method}")
     if len(rows) == 1:
         return [f"Estimate from {source}" for source in rows]
     return [f"Estimate from {source}: {', '.join(dict.fromkeys(names))}" for source, names in rows.items()]

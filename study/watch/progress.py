@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a filter × bits grid of best validation scores, counts, and the time left."""
+"""What a person sees while a study runs: a method × bits grid of best validation scores, counts, and the time left."""
 
 from __future__ import annotations
 

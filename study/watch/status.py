@@ -15,13 +15,13 @@ from rich.table import Table
 from hasher.errors import UserError
 from hasher.retrieval.metrics import METRICS
 from study.options import RunOptions
-from study.plan.finished import Finished, winner
+from study.plan.finished import Finished, ends_in_words, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, final_tasks, search_tasks, searched_cells
 from study.record.sampling import open_storage
 from study.record.stored import finished_of, stored_trials, task_of
 from study.record.study_folder import StudyFolder
-from study.watch.counts import count_runs, duration, states_in_words
+from study.watch.counts import count_runs, duration
 
 #: Open runs that are named one by one.
 SHOWN = 12
@@ -38,17 +38,19 @@ class Status:
     driver: bool  #: whether a run_study.py holds the study
 
 
-def read_status(spec: StudySpec, run: StudyFolder, storage: str | None) -> Status:
+def read_status(spec: StudySpec, folder: StudyFolder, storage: str | None) -> Status:
     """Look at a study, which may be running meanwhile. Raises `UserError` where there is none, or a different one."""
-    if run.read_spec() is None:
-        raise UserError(f"{run.path}: no study here yet, the same command without --status begins it")
-    run.check(spec, storage)
+    if folder.read_spec() is None:
+        raise UserError(f"{folder.path}: no study here yet, the same command without --status begins it")
+    folder.check(spec, storage)
     finished: dict[Task, Finished] = {}
     unfinished: dict[Task, int] = {}
     ends: list[datetime] = []
-    driver = run.is_held()  # before the storage: a driver that ends in between leaves nothing open behind
+    driver = folder.is_held()  # before the storage: a driver that ends in between leaves nothing open behind
     # A driver between its lock and its first record has no journal yet, and to open one would create it.
-    trials = stored_trials(spec, open_storage(storage or str(run.journal))) if storage or run.journal.exists() else []
+    trials = (
+        stored_trials(spec, open_storage(storage or str(folder.journal))) if storage or folder.journal.exists() else []
+    )
     for trial in trials:
         task, outcome = task_of(trial), trial.user_attrs.get("outcome")
         if task is None:
@@ -74,9 +76,9 @@ def _end(outcome: dict[str, Any]) -> list[datetime]:
 
 def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None:
     """One row a searched cell (scores are on validation queries), then the whole study and what runs now."""
-    run = StudyFolder(options.runs_dir / spec.name)
-    status = read_status(spec, run, options.storage)
-    console.print(_table(status, f"Study {spec.name} in {run.path}"))
+    folder = StudyFolder(options.runs_dir / spec.name)
+    status = read_status(spec, folder, options.storage)
+    console.print(_table(status, f"Study {spec.name} in {folder.path}"))
     for line in _lines(status, datetime.now(UTC)):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -98,7 +100,7 @@ def _row(status: Status, cell: Cell) -> list[str]:
     begun = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
     best = winner(status.spec, status.finished, cell)
     return [
-        f"{ended.total()}/{len(search)}", ", ".join(states_in_words(ended)), str(begun or ""),
+        f"{ended.total()}/{len(search)}", ", ".join(ends_in_words(ended)), str(begun or ""),
         f"{tested}/{len(replicates)}", "–" if best is None else f"{best.score:.3f}",
     ]  # fmt: skip
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthetic import Ending, make_spec, mostly_complete, write_study
-
 from study.plan.finished import State
 from study.plan.tasks import Task
+from tests.analysis.synthetic import Ending, make_spec, mostly_complete, write_study
 
 SPACE = {
     "filter_order": [{"type": "int", "low": 1, "high": 8, "methods": ["chebyshev"]}],
@@ -24,7 +23,7 @@ def _study(runs: Path, name: str, ending: Ending = mostly_complete, **changes: A
 
 
 def smallest(runs: Path) -> Path:
-    """One filter, one code length, one trial, one replicate."""
+    """One method, one code length, one trial, one replicate."""
     return _study(runs, "smallest", methods=["gcn"], bits=[8], trials=1, replicates=1, space={})
 
 
@@ -56,8 +55,8 @@ def bare(runs: Path) -> Path:
 
 def two_data_sets(runs: Path) -> Path:
     """Two data sets, one of which the paper has numbers of."""
-    data, filters = ["digits", "stl10.npz"], ["none", "chebyshev", "spline"]
-    return _study(runs, "two_data_sets", methods=filters, datasets=data, trials=12, space=make_spec().space)
+    data, methods = ["digits", "stl10.npz"], ["none", "chebyshev", "spline"]
+    return _study(runs, "two_data_sets", methods=methods, datasets=data, trials=12, space=make_spec().space)
 
 
 STUDIES: dict[str, Callable[[Path], Path]] = {

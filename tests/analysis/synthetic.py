@@ -1,4 +1,4 @@
-"""Run directories of studies that were never run: scores are drawn from a model whose truth is known.
+"""Folders of studies that were never run: scores are drawn from a model whose truth is known.
 
 The `map` of a test query is ``level + seed + query + method x query + method x seed + noise``, every term normal and
 the terms without "method" common to all methods, as they are in a real study where methods share seeds and queries.
@@ -117,14 +117,14 @@ def mostly_complete(task: Task) -> State | None:
     return "diverged" if (task.index * 7 + task.cell.bits) % 29 == 0 else "complete"
 
 
-def in_memory(run: StudyFolder) -> BaseStorage:
+def in_memory(folder: StudyFolder) -> BaseStorage:
     """A ledger that leaves no journal.log behind: ten times as fast."""
     return InMemoryStorage()
 
 
-def in_journal(run: StudyFolder) -> BaseStorage:
+def in_journal(folder: StudyFolder) -> BaseStorage:
     """A ledger in journal.log, as a study has it unless told otherwise."""
-    return open_storage(str(run.journal))
+    return open_storage(str(folder.journal))
 
 
 def write_study(
@@ -135,15 +135,15 @@ def write_study(
     queries: int = 60,
     ledger_in: Callable[[StudyFolder], BaseStorage] = in_memory,
 ) -> Path:
-    """Write the run directory of a study below `runs`; the same arguments give the same scores. Returns its path.
+    """Write the folder of a study below `runs`; the same arguments give the same scores. Returns its path.
 
     `digits` gets the test queries of its real split, any other data set `queries` of them.
     """
-    run = StudyFolder(runs / spec.name)
-    run.path.mkdir(parents=True, exist_ok=True)
-    run.freeze(spec, None)
+    folder = StudyFolder(runs / spec.name)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.freeze(spec, None)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    ledger = Ledger(spec, ledger_in(run))
+    ledger = Ledger(spec, ledger_in(folder))
     model = _Model(truth or Truth(), spec, queries)
     for task in all_tasks(spec):
         state = ending(task)
@@ -154,10 +154,10 @@ def write_study(
         if arrays is not None:
             buffer = io.BytesIO()
             np.savez_compressed(buffer, **arrays)
-            write_atomically(run.evaluation(task), buffer.getvalue())
+            write_atomically(folder.evaluation(task), buffer.getvalue())
         ledger.finish(task, state, outcome, curve)
-    export(ledger, run)
-    return run.path
+    export(ledger, folder)
+    return folder.path
 
 
 class _Model:

@@ -5,9 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from degenerate import holes, smallest
 from rich.console import Console
-from synthetic import Truth, make_spec, write_study
 
 from analysis.command import main
 from analysis.compare import compare, comparison_table
@@ -17,6 +15,8 @@ from analysis.study_records import load_study
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.command import parse_command
+from tests.analysis.degenerate import holes, smallest
+from tests.analysis.synthetic import Truth, make_spec, write_study
 
 SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=3, replicates=3)
 
@@ -95,18 +95,18 @@ def test_a_cell_that_is_not_there(run, cell, says, capsys):
     ],
 )
 def test_a_cell_is_found_by_what_the_tables_or_the_paper_call_its_method(
-    run_directory, written, method, heading, capsys
+    study_folder, written, method, heading, capsys
 ):
-    assert main(["explain", str(run_directory), "digits", written, "32"]) == 0
+    assert main(["explain", str(study_folder), "digits", written, "32"]) == 0
     assert capsys.readouterr().out.startswith(f"{heading} (")
-    assert find_cell(load_study(run_directory), "digits", written, "32").method == method
+    assert find_cell(load_study(study_folder), "digits", written, "32").method == method
 
 
 @pytest.mark.parametrize("written", ["Polly", "PCA sine", "Spline (Cheby)", "ITQ2", "float cosin", ""])
-def test_a_near_miss_says_what_is_there(run_directory, written, capsys):
-    assert main(["explain", str(run_directory), "digits", written, "32"]) == 2
+def test_a_near_miss_says_what_is_there(study_folder, written, capsys):
+    assert main(["explain", str(study_folder), "digits", written, "32"]) == 2
     there = "none, gcn, chebyshev, lanczos, spline, fourier, lsh, pca_sign, itq, float_cosine, float_diffusion"
-    assert capsys.readouterr().err == f"error: {written}: no such method in {run_directory}, it has {there}\n"
+    assert capsys.readouterr().err == f"error: {written}: no such method in {study_folder}, it has {there}\n"
 
 
 def test_explain_prints_what_the_cell_rests_on(run):

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import make_spec
 
 from analysis.chance import Chance, Unknown, chance_scores, random_released_map
 from analysis.edges import edges
 from analysis.study_records import load_study
 from hasher.data import load_dataset
 from hasher.retrieval import random_codes_scores, random_map
+from tests.analysis.synthetic import make_spec
 
 
-def found(filter_name="gcn", space=None, **chosen):
-    return {(edge.name, edge.end) for edge in edges(make_spec(space=space or make_spec().space), filter_name, chosen)}
+def found(method="gcn", space=None, **chosen):
+    return {(edge.name, edge.end) for edge in edges(make_spec(space=space or make_spec().space), method, chosen)}
 
 
 def test_a_log_range_is_looked_at_on_its_own_scale():
@@ -50,7 +50,7 @@ def test_choices_have_edges_only_where_they_are_three_numbers():
     )
 
 
-def test_what_was_not_chosen_or_is_not_the_filters():
+def test_what_was_not_chosen_or_is_not_the_methods():
     assert found(learning_rate=None) == found(learning_rate=float("nan")) == set()
     assert found("none", knn_size=4) == set()
 
@@ -75,8 +75,8 @@ def test_no_query_that_could_hit():
     assert np.isnan(random_released_map(np.zeros(3, int), np.ones(5, int), 5))
 
 
-def test_a_studys_chance_levels(run_directory):
-    study = load_study(run_directory)
+def test_a_studys_chance_levels(study_folder):
+    study = load_study(study_folder)
     data = load_dataset("digits")
     found = chance_scores(study, "digits")
     assert isinstance(found, Chance)

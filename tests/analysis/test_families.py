@@ -8,7 +8,6 @@ import re
 
 import pytest
 from rich.console import Console
-from synthetic import LEVELS, Truth, in_journal, make_spec, write_study
 
 from analysis import style
 from analysis.explain import explain, find_cell
@@ -20,13 +19,14 @@ from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_filter_table, cost_table
+from analysis.tables.cost import cost_by_method_table, cost_table
 from analysis.tables.formats import to_csv, to_html, to_latex
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, pairs_table
 from analysis.tables.table import MISSING
 from analysis.verify import verify
+from tests.analysis.synthetic import LEVELS, Truth, in_journal, make_spec, write_study
 
 #: Rows of the main table, family by family.
 ROWS = [["gcn", "none"], ["lsh", "itq"], ["white"], ["float_cosine"]]
@@ -74,8 +74,8 @@ def test_the_rows_are_those_of_the_families_and_a_rule_stands_between_them(resul
     for table in (main_table(results), best_table(results)):
         assert column(table) == [name for family in ROWS for name in family]
         assert table.rules == {0, 2, 4, 5}
-    assert column(cost_by_filter_table(results)) == ["gcn", "white"]  # what is searched
-    assert cost_by_filter_table(results).rules == {0, 1}
+    assert column(cost_by_method_table(results)) == ["gcn", "white"]  # what is searched
+    assert cost_by_method_table(results).rules == {0, 1}
 
 
 def test_the_rules_are_drawn_in_every_format_that_has_them(study, results):

@@ -5,7 +5,6 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from synthetic import in_journal, make_spec, write_study
 
 from analysis.importance import BEST_TRIALS, FEWEST_TRIALS, as_sampled, importances
 from analysis.results import results_of
@@ -14,6 +13,7 @@ from study.plan.dimensions import Dimension
 from study.plan.tasks import Cell
 from study.record.sampling import open_storage
 from study.record.stored import study_names
+from tests.analysis.synthetic import in_journal, make_spec, write_study
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 import pytest
-from degenerate import STUDIES
-from synthetic import LEVELS, Truth, make_spec, write_study
 
 from analysis import style
 from analysis.figures.ladder import loss_ladder
@@ -22,6 +20,8 @@ from analysis.tables.ladder import ladder_table
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.plan.tasks import Cell
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
 STEPS = ("graph", "encoder", "binarisation")
 MINUS = "\N{MINUS SIGN}"
@@ -57,8 +57,8 @@ def test_rungs_and_steps_are_those_of_the_truth(tmp_path):
         assert [float(row[step]) for step in STEPS] == pytest.approx([0.11, signs + 0.03 - 0.66, -0.03])
 
 
-def test_the_table_has_means_over_replicates(run_directory):
-    study = load_study(run_directory)
+def test_the_table_has_means_over_replicates(study_folder):
+    study = load_study(study_folder)
     replicates = study.records[
         (study.records["dataset"] == "digits")
         & (study.records["family"] == "HAGCN")
@@ -146,16 +146,16 @@ def test_the_steps_of_a_ladder_are_its_differences():
     assert np.isnan(Ladder(math.nan, 0.75, 0.625, 0.5).steps[0])
 
 
-def test_records_without_the_column_are_refused(run_directory, tmp_path):
-    (tmp_path / "study.yaml").write_bytes((run_directory / "study.yaml").read_bytes())
-    pd.read_csv(run_directory / "records.csv").drop(columns="map_real_valued").to_csv(tmp_path / "records.csv")
+def test_records_without_the_column_are_refused(study_folder, tmp_path):
+    (tmp_path / "study.yaml").write_bytes((study_folder / "study.yaml").read_bytes())
+    pd.read_csv(study_folder / "records.csv").drop(columns="map_real_valued").to_csv(tmp_path / "records.csv")
     with pytest.raises(UserError, match="no column map_real_valued"):
         load_study(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def drawn(run_directory):
-    study = load_study(run_directory)
+def drawn(study_folder):
+    study = load_study(study_folder)
     figure = loss_ladder(results_of(study, "digits"))
     return study, figure, figure.draw()
 

@@ -12,7 +12,6 @@ import statistics
 import numpy as np
 import pytest
 from rich.console import Console
-from synthetic import Truth, in_journal, make_spec, the_other_way, write_study
 
 from analysis.compare import comparison_table
 from analysis.explain import explain, find_cell
@@ -26,7 +25,7 @@ from analysis.statistics.paired import holm, paired_test
 from analysis.study_records import load_study
 from analysis.tables import write_tables
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_filter_table
+from analysis.tables.cost import cost_by_method_table
 from analysis.tables.formats import to_csv
 from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.ladder import ladder_table
@@ -35,6 +34,7 @@ from analysis.tables.statistics import best_table, intervals_table, order_table,
 from analysis.tables.table import MISSING
 from analysis.verify import verify
 from study.plan.tasks import NO_BITS, Cell
+from tests.analysis.synthetic import Truth, in_journal, make_spec, the_other_way, write_study
 
 #: Not the default, which a text could name without looking.
 K = 50
@@ -178,7 +178,7 @@ def test_what_selection_does_is_told_in_it(study, results):
 
 
 def test_gains_are_in_it(study, results):
-    table = cost_by_filter_table(results)
+    table = cost_by_method_table(results)
     assert f"{TITLE} gain over no graph" in headings(table)
     means = {name: np.mean([test_runs(study, name, bits)["map_at_k"].mean() for bits in SPEC.bits]) for name in METHODS}
     assert float(rows_of(table)["fourier"]["gain_over_none"]) == pytest.approx(means["fourier"] - means["none"])
@@ -188,7 +188,7 @@ def test_axes_are_labelled_with_it(drawn):
     y_labels = {key: {axes.get_ylabel() for axes in figure.axes} - {""} for key, figure in drawn.items()}
     for key in ("map-by-bits", "cost-and-gain"):
         assert y_labels[key] == {f"test {TITLE}"}
-    assert f"test {TITLE}" in y_labels["filter-by-bits"]  # of the scale of colours
+    assert f"test {TITLE}" in y_labels["method-by-bits"]  # of the scale of colours
     for key in ("best-by-trials", "best-by-device-seconds"):
         assert y_labels[key] == {f"best validation {TITLE}"}
     for key in ("learning-curves", "map-by-filter-order", "map-by-knn-size"):
@@ -201,7 +201,7 @@ def test_axes_are_labelled_with_it(drawn):
 def test_titles_and_sentences_name_it(study):
     figures = {figure.key: figure for section in dataset_figures(study, "digits").values() for figure in section}
     assert figures["map-by-bits"].title == f"{TITLE} against code length"
-    assert figures["filter-by-bits"].title == f"{TITLE} by method and code length"
+    assert figures["method-by-bits"].title == f"{TITLE} by method and code length"
     assert figures["map-by-filter-order"].title == f"{TITLE} against filter order"
     assert f"highest {TITLE}" in figures["cost-and-gain"].sentence
     assert figures["learning-curves"].sentence.startswith(f"Validation {TITLE} by epoch")
@@ -212,7 +212,7 @@ def test_figures_draw_it(study, drawn):
     for line, method in zip(lines, ["chebyshev", "gcn", "fourier", "none"], strict=True):
         expected = [test_runs(study, method, bits)["map_at_k"].mean() for bits in SPEC.bits]
         assert line.get_ydata() == pytest.approx(expected)
-    shown = np.asarray(drawn["filter-by-bits"].axes[0].images[0].get_array())
+    shown = np.asarray(drawn["method-by-bits"].axes[0].images[0].get_array())
     assert shown[1] == pytest.approx([test_runs(study, "gcn", bits)["map_at_k"].mean() for bits in SPEC.bits])
     search = study.records.query("kind == 'search' and state == 'complete'")
     for axes, bits in zip(drawn["best-by-trials"].axes, SPEC.bits, strict=False):
@@ -239,9 +239,9 @@ def test_against_the_paper_and_the_ladder_stay_on_map(study, results, drawn):
     assert f"their signs {test_runs(study, best, 32)['map'].mean():.3f}" in sentence
 
 
-def test_the_ladder_does_not_claim_to_end_in_the_main_table(results, run_directory):
+def test_the_ladder_does_not_claim_to_end_in_the_main_table(results, study_folder):
     says = "this is the score of the main table"
-    assert says in ladder_table(results_of(load_study(run_directory), "digits")).notes[0]
+    assert says in ladder_table(results_of(load_study(study_folder), "digits")).notes[0]
     assert says not in ladder_table(results).notes[0]
 
 
@@ -264,8 +264,8 @@ def test_it_all_verifies(study):
     assert verify(study) == []
 
 
-def test_studies_of_different_scores_are_not_subtracted(results, run_directory):
-    table = comparison_table(results_of(load_study(run_directory), "digits"), results)
+def test_studies_of_different_scores_are_not_subtracted(results, study_folder):
+    table = comparison_table(results_of(load_study(study_folder), "digits"), results)
     assert headings(table)[2:4] == ["A, mAP", f"B, {TITLE}"]
     assert {row[4].text for row in table.rows} == {row[7].text for row in table.rows} == {MISSING}
     assert any(f"Nothing was tested: A is scored by mAP, B by {TITLE}" in note for note in table.notes)

@@ -8,16 +8,16 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
-from degenerate import STUDIES
 
 from analysis.figures import dataset_figures
 from analysis.report import SECTION_TITLES, write_report
 from analysis.report_facts import commands, reservations
 from analysis.study_records import load_study
 from analysis.tables import html_tables
+from tests.analysis.degenerate import STUDIES
 
 ALL_KEYS = {
-    "map-by-bits", "filter-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
+    "map-by-bits", "method-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
     "nearest-neighbours", "map-by-filter-order", "map-by-knn-size", "map-by-cutoff", "importance", "slices",
     "parallel-coordinates", "cost-and-gain", "best-by-trials", "best-by-device-seconds", "learning-curves",
 }  # fmt: skip

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from synthetic import make_spec, write_study
 
 import analysis.results
 from analysis.data import recorded_fingerprints, studied_data
@@ -22,6 +21,7 @@ from analysis.tables.statistics import intervals_table
 from hasher.data import load_dataset, make_splits
 from hasher.errors import UserError
 from study.plan.tasks import Cell
+from tests.analysis.synthetic import make_spec, write_study
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
-"""Reading a run directory: what is there, and one clear line for what is not a study."""
+"""Reading a study folder: what is there, and one clear line for what is not a study."""
 
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
-from synthetic import make_spec, write_study
 
 from analysis.study_records import load_study
 from hasher.errors import UserError
 from study.plan.tasks import Cell
+from tests.analysis.synthetic import make_spec, write_study
 
 
 @pytest.fixture

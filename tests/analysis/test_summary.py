@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from degenerate import holes, not_begun, smallest
-from synthetic import make_spec, write_study
 
 from analysis.names import dataset_label, full_label, in_order, label
 from analysis.study_records import load_study
 from analysis.summary import AVERAGED, summarise
+from tests.analysis.degenerate import holes, not_begun, smallest
+from tests.analysis.synthetic import make_spec, write_study
 
 
 def row(study, method, bits, dataset="digits"):
@@ -18,8 +18,8 @@ def row(study, method, bits, dataset="digits"):
     return found.iloc[0]
 
 
-def test_means_deviations_and_counts(run_directory):
-    study = load_study(run_directory)
+def test_means_deviations_and_counts(study_folder):
+    study = load_study(study_folder)
     records = study.records
     for method, bits, kind in (("spline", 32, "test"), ("itq", 16, "test")):
         own = records[(records["dataset"] == "digits") & (records["method"] == method) & (records["bits"] == bits)]

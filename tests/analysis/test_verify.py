@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from degenerate import STUDIES
-from synthetic import in_journal, make_spec, write_study
 
 from analysis.study_records import load_study
 from analysis.tables import write_tables
 from analysis.verify import verify
+from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import in_journal, make_spec, write_study
 
 SPEC = make_spec(datasets=["vectors.npz"], methods=["gcn", "none"], bits=[16], trials=5, replicates=3)
 
@@ -31,9 +31,9 @@ def lines(path):
     return verify(load_study(path))
 
 
-def alter(path, kind, column, value, index=0, filter_name="gcn"):
+def alter(path, kind, column, value, index=0, method="gcn"):
     records = pd.read_csv(path / "records.csv")
-    row = (records["kind"] == kind) & (records["method"] == filter_name) & (records["index"] == index)
+    row = (records["kind"] == kind) & (records["method"] == method) & (records["index"] == index)
     assert row.sum() == 1
     records.loc[row, column] = value(records.loc[row, column].item()) if callable(value) else value
     records.to_csv(path / "records.csv", index=False)

@@ -15,7 +15,7 @@ from study.plan.spec import StudySpec
 from study.record.study_folder import StudyFolder
 from study.work.trainable import HasherTrainable
 
-#: Three filters of three kinds (none, without order, with order), one length, seconds to run.
+#: Three methods of three kinds (none, without order, with order), one length, seconds to run.
 TINY: dict[str, Any] = {
     "name": "tiny",
     "datasets": ["blobs"],
@@ -68,5 +68,5 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResu
 
 
 @pytest.fixture
-def run_directory(tmp_path: Path) -> StudyFolder:
+def study_folder(tmp_path: Path) -> StudyFolder:
     return StudyFolder(tmp_path / "tiny")

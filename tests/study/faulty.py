@@ -12,7 +12,7 @@ from study.work.trainable import HasherTrainable
 
 
 class FaultyTrainable(HasherTrainable):
-    """Search trials of the filter `none`: 0 raises, 1 diverges, 2 loses its worker once, 3 loses it every time.
+    """Search trials of the method `none`: 0 raises, 1 diverges, 2 loses its worker once, 3 loses it every time.
 
     A folder remembers what has been done; it comes in by the environment.
     """

@@ -42,8 +42,8 @@ def planned(spec: StudySpec) -> Counter[tuple[object, ...]]:
     return Counter((t.cell.dataset, t.cell.method, t.cell.bits, t.kind, t.index) for t in all_tasks(spec))
 
 
-def stored_states(run: StudyFolder) -> Counter[TrialState]:
-    storage = open_storage(str(run.journal))
+def stored_states(folder: StudyFolder) -> Counter[TrialState]:
+    storage = open_storage(str(folder.journal))
     return Counter(trial.state for study in optuna.get_all_study_summaries(storage)
                    for trial in optuna.load_study(study_name=study.study_name, storage=storage).trials)  # fmt: skip
 
@@ -140,9 +140,9 @@ def start(space: Path, runs: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def finished_in(run: StudyFolder) -> int:
+def finished_in(folder: StudyFolder) -> int:
     """Runs that the journal says have ended (counted as text, so that the journal is not touched)."""
-    return run.journal.read_text().count('"outcome"') if run.journal.exists() else 0
+    return folder.journal.read_text().count('"outcome"') if folder.journal.exists() else 0
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
@@ -152,15 +152,15 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path,
     from tests.study.conftest import TINY
 
     space.write_text(yaml.safe_dump({**TINY, **changes}))
-    run = StudyFolder(tmp_path / "runs" / "tiny")
+    folder = StudyFolder(tmp_path / "runs" / "tiny")
     driver = start(space, tmp_path / "runs")
     deadline = time.monotonic() + 120
-    while finished_in(run) < 6:
+    while finished_in(folder) < 6:
         assert driver.poll() is None and time.monotonic() < deadline, driver.communicate()[0]
         time.sleep(0.05)
     os.kill(driver.pid, end)
     output, _ = driver.communicate(timeout=60)
-    storage = open_storage(str(run.journal))
+    storage = open_storage(str(folder.journal))
     before = {
         (study.study_name, trial.number): trial.user_attrs["outcome"]
         for study in optuna.get_all_study_summaries(storage)
@@ -170,15 +170,15 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path,
     assert len(before) >= 5
     if end == signal.SIGINT:
         assert driver.returncode == 1 and "same command goes on" in output
-        assert TrialState.RUNNING not in stored_states(run)
+        assert TrialState.RUNNING not in stored_states(folder)
     again = start(space, tmp_path / "runs")
     output, _ = again.communicate(timeout=200)
     assert again.returncode == 0, output
-    spec = run.read_spec()
+    spec = folder.read_spec()
     assert spec is not None
-    records = pd.read_csv(run.records)
+    records = pd.read_csv(folder.records)
     assert identities(records) == planned(spec)
-    assert TrialState.RUNNING not in stored_states(run)
+    assert TrialState.RUNNING not in stored_states(folder)
     kept = {(r.optuna_study, r.optuna_trial): r.started for r in records.itertuples()}
     assert all(kept[key] == outcome["started"] for key, outcome in before.items())
 
