@@ -58,7 +58,6 @@ def _space_for_any(chosen: Sequence[str]) -> Path:
 
 
 def _study_folder(path: Path) -> Path:
->>>>>>> twelve
     frozen = StudyFolder(path).read_spec()
     if frozen is None:
         raise UserError(
