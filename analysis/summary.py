@@ -133,7 +133,8 @@ def _reason(study: StudyRecords, cell: Cell, searched: Counts, tested: Counts) -
     if not searched.ended:
         return "not run"
     if searched.complete:
-        return "searched, not yet tested"
+        notes = study.runs("search", cell).get("note", pd.Series(dtype=object)).dropna()
+        return str(notes.iloc[0]) if study.winner(cell) is None and len(notes) else "searched, not yet tested"
     if searched.not_run:
         return f"search not finished, no trial complete yet ({in_words(searched)})"
     return f"no trial complete ({in_words(searched)})"

@@ -18,8 +18,8 @@ from hasher.training.views import TwoViewModel, ViewsConfig
 class CroVCAConfig(NeuralConfig, ViewsConfig):
     """The defaults are the authors', but for the views."""
 
-    hidden_width: int | None = Field(
-        None, ge=1, description="width of the layer between embedding and code; by default the embedding's"
+    hidden_width: int = Field(
+        0, ge=0, description="width of the layer between embedding and code; 0: that of the embedding"
     )
     lambda_rate: float = Field(0.1, ge=0, description="weight of the coding rate")
     distortion: float = Field(0.05, gt=0, description="that the coding rate allows (ε²): the smaller, the finer")

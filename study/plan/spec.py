@@ -187,15 +187,17 @@ class StudySpec(_Strict):
         return self
 
     def _check_first(self, where: str, key: str, value: Value, methods: list[str] | None) -> None:
-        """A first trial of certain methods is to fit each of them; one of all, the ranges of some."""
+        """A first trial of certain methods is to fit each of them that has the hyperparameter; one of all, some."""
         if key not in self.space:
             raise ValueError(f"{where}: not sampled, so there is nothing to try first")
         ranges = self.space[key]
         if not any(dimension.contains(value) for dimension in ranges):
             raise ValueError(f"{where}: {value!r} is outside the range it is sampled from")
-        for name in methods or []:
-            own = [dimension for dimension in ranges if dimension.applies_to(name)]
-            if key not in find_method(name).hyperparameters or not any(one.contains(value) for one in own):
+        having = [name for name in methods or [] if key in find_method(name).hyperparameters]
+        if methods and not having:
+            raise ValueError(f"{where}: {', '.join(methods)} has no such hyperparameter")
+        for name in having:
+            if not any(dimension.applies_to(name) and dimension.contains(value) for dimension in ranges):
                 raise ValueError(f"{where}: {value!r} is outside what is sampled for {name}")
 
     def _check_method(self, name: str) -> None:

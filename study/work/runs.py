@@ -59,52 +59,52 @@ class SearchWork:
     def __init__(self, job: Job, data: StudyData) -> None:
         self._job = job
         self._dataset, self._split = data.dataset, data.splits.search
-        problem = _impossible(job, self._dataset, self._split)
-        if problem is not None:
-            raise ValueError(problem)
-        self._training = _start(job, self._dataset, self._split)
+        self._impossible = _impossible(job, self._dataset, self._split)
+        self._training = None if self._impossible else _start(job, self._dataset, self._split)
         self._best: dict[str, Any] = {}
         self._seconds = 0.0
 
     def step(self) -> Step:
-        if self._training.epochs == 0:
-            self._score(0)
-            return Step("complete", self._outcome())
+        training = self._training
+        if training is None:
+            return Step("complete", {"scored_on": "validation", **_sizes(self._split), "note": self._impossible})
+        if training.epochs == 0:
+            self._score(training)
+            return Step("complete", self._outcome(training))
         rows = []
-        for _ in range(_epochs_left(self._training, self._job)):
+        for _ in range(_epochs_left(training, self._job)):
             started = time.perf_counter()
-            result = self._training.run_epoch()
+            result = training.run_epoch()
             objective = self._job.objective
             if result.diverged:
                 rows.append({**result.as_row(), objective: float("nan")})
-                return Step("diverged", self._outcome() | _divergence(result), rows)
-            rows.append({**result.as_row(), objective: self._score(result.epoch)})
+                return Step("diverged", self._outcome(training) | _divergence(result), rows)
+            rows.append({**result.as_row(), objective: self._score(training)})
             self._seconds += time.perf_counter() - started
             limit = self._job.time_limit
-            if limit is not None and self._seconds > limit and not self._ended():
+            if limit is not None and self._seconds > limit and training.epoch < training.epochs:
                 note = f"over the time limit of {limit:g} s after epoch {result.epoch}"
-                return Step("timeout", self._outcome() | {"note": note}, rows)
-        return Step("complete" if self._ended() else "running", self._outcome(), rows)
+                return Step("timeout", self._outcome(training) | {"note": note}, rows)
+        return Step("running" if training.epoch < training.epochs else "complete", self._outcome(training), rows)
 
-    def _score(self, epoch: int) -> float:
+    def _score(self, training: Training) -> float:
         """What the encoder scores now; kept where nothing before was better."""
-        codes = encode_split(self._training.encoder, self._dataset, self._split)
+        codes = encode_split(training.encoder, self._dataset, self._split)
         scores = scores_of(score_codes(self._dataset, self._split, *codes, self._job.k))
         if not self._best or scores[self._job.objective] > self._best[self._job.objective]:
-            self._best = {**scores, "chosen_epoch": epoch}
+            self._best = {**scores, "chosen_epoch": training.epoch}
         return scores[self._job.objective]
 
-    def _ended(self) -> bool:
-        return self._training.epoch == self._training.epochs
-
-    def _outcome(self) -> dict[str, Any]:
-        return {"scored_on": "validation", "epochs": self._training.epoch, **_sizes(self._split), **self._best}
+    def _outcome(self, training: Training) -> dict[str, Any]:
+        return {"scored_on": "validation", "epochs": training.epoch, **_sizes(self._split), **self._best}
 
     def state_dict(self) -> dict[str, Any]:
-        return {"training": self._training.state_dict(), "best": self._best, "seconds": self._seconds}
+        training = {} if self._training is None else {"training": self._training.state_dict()}
+        return {**training, "best": self._best, "seconds": self._seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._training.load_state_dict(state["training"])
+        if self._training is not None:
+            self._training.load_state_dict(state["training"])
         self._best, self._seconds = state["best"], state["seconds"]
 
 

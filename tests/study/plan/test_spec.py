@@ -94,7 +94,7 @@ def test_their_readme_lists_every_file_and_every_key() -> None:
             "space.alpha", "two ranges",
         ),
         ({"first_trials": [{"alpha": 1.0}]}, "first_trials.0.alpha", "not sampled"),
-        ({"first_trials": [{"methods": ["none"], "knn_size": 4}]}, "first_trials.0.knn_size", "sampled for none"),
+        ({"first_trials": [{"methods": ["none"], "knn_size": 4}]}, "first_trials.0.knn_size", "none has no such"),
         ({"first_trials": [{"methods": ["nonne"], "knn_size": 4}]}, "first_trials.0.methods", "none?"),
         ({"first_trials": [{"knn_size": 99}]}, "first_trials.0.knn_size", "outside the range"),
     ],
