@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from hasher.data.registry import BUILT_IN
 from hasher.errors import UserError, first_error
 from hasher.filters import FILTERS
+from hasher.methods.registry import methods
 from study.plan.extending import read_mapping, read_search_space
 from study.plan.origins import Origins, find_origins
 from study.plan.spec import DatasetSpec, StudySpec
@@ -145,7 +146,8 @@ def _data(spec: StudySpec) -> str:
 
 
 def _scope(spec: StudySpec) -> str:
-    """``all filters, 16 to 64 bits``; other methods by name."""
-    methods = "all filters" if set(spec.methods) == set(FILTERS) else ", ".join(spec.methods)
+    """``all filters, 16 to 64 bits``; other methods by name, and all there are by that word."""
+    whole = {frozenset(FILTERS): "all filters", frozenset(methods()): "all methods"}
+    those = whole.get(frozenset(spec.methods)) or ", ".join(spec.methods)
     fewest, most = min(spec.bits), max(spec.bits)
-    return f"{methods}, {fewest} bits" if fewest == most else f"{methods}, {fewest} to {most} bits"
+    return f"{those}, {fewest} bits" if fewest == most else f"{those}, {fewest} to {most} bits"

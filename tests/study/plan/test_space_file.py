@@ -11,8 +11,9 @@ import yaml
 import run_study
 from hasher.errors import UserError
 from hasher.filters import FILTERS
+from hasher.methods.registry import find_method, methods
 from study.command import parse_command
-from study.plan.space_file import FOR_ANY_DATA, SHIPPED, read_spec, read_study
+from study.plan.space_file import FOR_ANY_DATA, FOR_ANY_METHOD, SHIPPED, read_spec, read_study
 from study.plan.spec import StudySpec
 from tests.study.conftest import TINY
 
@@ -45,6 +46,26 @@ def test_data_without_a_file_are_searched_in_the_ranges_for_embeddings() -> None
     assert spec.space != digits.space and spec.first_trials != digits.first_trials
     assert "digits" not in spec.to_yaml().lower()
     assert (spec.name, spec.description) == ("mine", "mine.npz: all filters, 16 to 64 bits")
+
+
+def test_methods_without_ranges_there_are_searched_in_those_for_any_method() -> None:
+    for key in set(RANGES) - {"methods"}:
+        assert as_in(FOR_ANY_METHOD, key, ["--dataset", "mine.npz", "--methods", "SDC", "gcn"]), key
+    spec = parse_command(["--dataset", "mine.npz", "--methods", "all"]).spec
+    assert spec.methods == list(methods()) and spec.all_methods == spec.methods
+    assert (spec.name, spec.description) == ("mine-rivals", "mine.npz: all methods, 16 to 64 bits")
+    filters = parse_command(["--dataset", "mine.npz", "--methods", "HAGCN", "itq"]).spec
+    assert filters.name == "mine" and filters.methods == [*FILTERS, "itq"]
+
+
+def test_every_method_of_any_method_is_searched_in_ranges_of_its_own_from_a_first_trial() -> None:
+    spec = read_spec(FOR_ANY_METHOD, {"datasets": ["x.npz"]})
+    for name in spec.methods:
+        if find_method(name).hyperparameters:
+            assert spec.space_for(name) and spec.first_for(name, 0) and spec.trials_of(name) == spec.trials
+            assert spec.first_for(name, 0).keys() <= spec.space_for(name).keys()
+        else:
+            assert spec.trials_of(name) == 0
 
 
 @pytest.mark.parametrize("name", ["digits", "fashion_mnist", "paper"])

@@ -222,3 +222,20 @@ def test_every_hyperparameter_can_be_fixed() -> None:
         default = 2 if key == "filter_order" else HAGCNConfig.model_fields[key].default
         spec = StudySpec.model_validate({**TINY, "fixed": {key: default}, "space": {}})
         assert getattr(spec.configure("chebyshev", 8, {}), key) == default
+
+
+def test_first_trials_of_certain_methods_count_for_those_alone(tmp_path: Path) -> None:
+    first = [{"methods": ["HAGCN"], "knn_size": 4}, {"methods": ["gcn"], "knn_size": 5}, {"knn_size": 6}]
+    spec = read_spec(write(tmp_path, methods=["gcn", "chebyshev", "none"], first_trials=first))
+    assert [spec.first_for("gcn", index).get("knn_size") for index in range(4)] == [4, 5, 6, None]
+    assert [spec.first_for("chebyshev", index).get("knn_size") for index in range(3)] == [4, 6, None]
+    assert spec.given_trials("gcn") == 3 and spec.given_trials("chebyshev") == 2
+    assert read_spec(write(tmp_path, **yaml.safe_load(spec.to_yaml()))) == spec
+
+
+def test_what_is_fixed_or_sampled_may_be_by_family(tmp_path: Path) -> None:
+    space = {"learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "methods": ["HAGCN"]}}
+    spec = read_spec(write(tmp_path, methods=["gcn", "sdc"], space=space, first_trials=[],
+                           fixed={"averaging": {"HAGCN": 0.5, "gcn": 0.6}}))  # fmt: skip
+    assert spec.fixed_for("gcn") == {"averaging": 0.6} and spec.fixed_for("sdc") == {}
+    assert list(spec.space_for("gcn")) == ["learning_rate"] and spec.space_for("sdc") == {}

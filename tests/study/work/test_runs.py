@@ -12,6 +12,7 @@ import torch
 from hasher.contract import EpochResult
 from hasher.data import SplitConfig, load_dataset, make_splits
 from hasher.encoding import encode, real_values
+from hasher.methods.registry import find_method
 from hasher.model_file import load_hasher
 from hasher.references import REFERENCES
 from hasher.retrieval import evaluate, evaluate_cosine, released_map
@@ -58,6 +59,17 @@ def test_a_run_continued_elsewhere_is_the_same_run(tiny: StudySpec, data: StudyD
     second.load_state_dict(torch.load(saved, weights_only=True))
     assert without_times([head, *steps(second)]) == without_times(whole)
     assert whole[-1].outcome == (steps(second) or [second.step()])[-1].outcome or kind == "search"
+
+
+def test_a_search_trial_of_a_code_that_there_is_not_is_complete_and_says_so(tiny: StudySpec, data: StudyData) -> None:
+    bits = data.dataset.features.shape[1] + 1
+    config = find_method("knnh").configure({"bits": bits, "neighbours": 3})
+    cell = Cell("blobs", "knnh", bits)
+    work = start_work(Job(Task("search", cell, 0), 3, config, tiny.report_every, tiny.objective, tiny.k), data)
+    (found,) = steps(work)
+    assert found.state == "complete" and tiny.objective not in found.outcome
+    assert found.outcome["note"] == f"KNNH has no {bits}-bit code on this data, at most {bits - 1} bits"
+    work.load_state_dict(work.state_dict())
 
 
 def test_a_search_trial_reports_every_epoch_and_its_best(tiny: StudySpec, data: StudyData) -> None:
