@@ -200,6 +200,7 @@ def execute(command: str) -> None:
             if words[0] == "run_study.py":
                 patch.setattr(Execution, "run", in_this_process)
                 patch.setattr(run_study, "parse_command", parse_and_cut)
+                patch.setattr(run_study, "write_tables", complete)
                 patch.setattr(analysis.report, "write_report", complete)
                 ended = run_study.main(words[1:])
             else:
@@ -213,7 +214,7 @@ def execute(command: str) -> None:
 
 
 def complete(study: StudyRecords) -> Path:
-    """In place of the report, which `python -m analysis` draws once."""
+    """In place of the files of tables and the report, which `python -m analysis` writes."""
     assert set(study.records["state"]) == {"complete"}
     return study.folder.path
 
