@@ -18,18 +18,23 @@ from hasher.training.signs import straight_through
 
 
 class TBHConfig(NeuralConfig):
-    """The defaults are the authors', but for the epochs: they make 100,000 steps on any data.
+    """The defaults are the authors', but for the epochs, for they make 100,000 steps on any data, and for λ.
 
-    Their λ is 1 beside a reconstruction loss that is a sum over 400 items, which is 1/400 beside a mean.
+    Theirs is 1 beside the squared errors of 400 features of VGG, summed up; here the error is a share of 1. With a λ of
+    2e-3 all digits soon had one code.
     """
 
     hidden_width: int = Field(1024, ge=1, description="width of the layers between embedding and bottlenecks")
     continuous_width: int = Field(512, ge=1, description="width of the continuous bottleneck")
-    edge_power: float = Field(1.4, gt=0, description="exponent of the agreement of two codes in an edge's weight")
-    lambda_adv: float = Field(0.0025, ge=0, description="weight of what deceives the discriminators (λ)")
+    agreement_power: float = Field(1.4, gt=0, description="exponent of the agreement of two codes in an edge's weight")
+    lambda_adv: float = Field(0.00001, ge=0, description="weight of what deceives the discriminators (λ)")
     batch_size: int = Field(400, ge=2, description="items in a mini-batch (n)")
     learning_rate: float = Field(0.0001, gt=0, description="step size of Adam; with `one_cycle` its peak")
     epochs: int = Field(100, ge=1, description="passes over the training items, which the schedule is laid out for")
+
+
+#: Root mean square of the numbers in a normalised embedding.
+SIZE = 1 / 5
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,9 @@ class TBHModel(TrainedModel):
     with a reversed gradient between the two does the same, for Adam treats every weight by itself: the discriminators
     lower their loss, and all before them raises it.
 
-    Weights start as Glorot's, as theirs do, but for the first layer. It starts as He's for features of size 1, for on
-    embeddings, whose numbers have a size of 1/5, both sigmoids would say a half of everything for many epochs.
+    Weights start as Glorot's, as theirs do, but for two layers. The first starts as He's for numbers of the size that
+    embeddings have, for otherwise both sigmoids would say a half of everything for many epochs. The last starts at 0,
+    the mean of the items: of a random decoder's noise the encoder would rid itself by giving all items one code.
     """
 
     encoder: TwoLayerEncoder
@@ -97,14 +103,16 @@ class TBHModel(TrainedModel):
         self.encoder = TwoLayerEncoder(mean, hidden, config.bits, functional.relu)
         self.to_continuous = nn.Linear(hidden, width)
         self.to_graph = nn.Linear(width, width)
-        self.decoder = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, len(mean)))
+        last = nn.Linear(hidden, len(mean))
+        self.decoder = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), last)
         self.judge_bits = nn.Linear(config.bits, 1)
         self.judge_filtered = nn.Linear(width, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.encoder.to_continuous.weight, std=5 * (2 / len(mean)) ** 0.5)
+        nn.init.normal_(self.encoder.to_continuous.weight, std=(2 / len(mean)) ** 0.5 / SIZE)
+        nn.init.zeros_(last.weight)
 
     def forward(self, normalised: Tensor) -> Bottlenecks:
         """One mini-batch of embeddings (n, d), as `TrainedEncoder.normalise` makes them."""
@@ -112,14 +120,14 @@ class TBHModel(TrainedModel):
         logits = self.encoder.to_bits(hidden)
         bits = straight_through((logits > 0).to(logits.dtype), logits.sigmoid())
         continuous = self.to_continuous(hidden).sigmoid()
-        adjacency = hamming_adjacency(bits, self.config.edge_power)
+        adjacency = hamming_adjacency(bits, self.config.agreement_power)
         filtered = (adjacency @ self.to_graph(continuous)).sigmoid()
         return Bottlenecks(bits, filtered, self.decoder(filtered))
 
     def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
-        """½ mean ||x̂ - x||² over the items, and the loss of the discriminators, which only they lower."""
+        """mean ||x̂ - x||² / ||x||², of which the mean of the items has 1, and the loss of the discriminators."""
         found = self(batch.normalised)
-        reconstruction = (found.reconstruction - batch.normalised).square().sum(dim=1).mean() / 2
+        reconstruction = functional.mse_loss(found.reconstruction, batch.normalised) / SIZE**2
         coins, uniform = prior_draws(found, batch.random)
         judged = ((self.judge_bits, coins, found.bits), (self.judge_filtered, uniform, found.filtered))
         adversarial = torch.stack([self._discrimination(*each) for each in judged]).sum()
