@@ -101,6 +101,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         introductions=INTRODUCTIONS,
         more_tables=MORE_TABLES,
         families=report_facts.families(study.spec),
+        answer=report_facts.answer_in_words(study),
         plan=report_facts.plan_in_words(study.spec),
         keys=study.origins.in_words(study.spec) if study.origins else [],
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
