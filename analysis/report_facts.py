@@ -110,11 +110,18 @@ def space_table(spec: StudySpec) -> Table:
         for dimension in dimensions:
             filters = [one for one in in_order(spec.methods) if spec.space_for(one).get(name) == dimension]
             if filters:
-                of = "all" if len(filters) == len(spec.methods) else ", ".join(label(one) for one in filters)
-                rows.append([text(hyperparameter(name)), text(_range(dimension)), text(of)])
+                rows.append([text(hyperparameter(name)), text(_range(dimension)), text(_of(spec, filters))])
     names = ["Hyperparameter", "Values", "Methods"]
     notes = [f"Fixed: {', '.join(fixed(spec))}."] if spec.fixed else []
     return Table("space", "The search space", [Column(name, name, "left") for name in names], rows, notes)
+
+
+def _of(spec: StudySpec, chosen: list[str]) -> str:
+    """Some of a study's methods: all, or families of which it is all, or their labels."""
+    if len(chosen) == len(spec.methods):
+        return "all"
+    whole = set(map(family_of, chosen)) - {family_of(one) for one in spec.all_methods if one not in chosen}
+    return ", ".join(dict.fromkeys(family_of(one) if family_of(one) in whole else label(one) for one in chosen))
 
 
 def fixed(spec: StudySpec) -> list[str]:

@@ -66,10 +66,10 @@ PAPER_LINE = (0, (5, 2))
 
 #: Of families whose methods have no look of their own: one colour, and a marker each in the order of the registry.
 FAMILIES: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "Linear hashes": (GREY, ("8", (8, 1, 0))),
-    "Anchor hashes": (BROWN, ((4, 1, 0), (3, 1, 0), "H")),
-    "Neural hashes": (SKY_BLUE, ("<", ">", "X", "d", "h", (6, 1, 0))),
-    "HAGCN as released": (INDIGO, ((4, 1, 45), (3, 1, 180), (5, 1, 180), (5, 0, 180), (6, 1, 30))),
+    "Linear hashes": (GREY, ("h", (8, 1, 0))),
+    "Anchor hashes": (BROWN, ((4, 1, 0), (3, 1, 0), (3, 1, 90))),
+    "Neural hashes": (SKY_BLUE, ("<", ">", "X", "d", "8", (6, 1, 0))),
+    "HAGCN as released": (INDIGO, ((4, 1, 45), (3, 1, 180), (5, 1, 180), (3, 1, 270), (6, 1, 30))),
 }
 #: Of methods that other packages add, by a hash of their names.
 _SPARE_COLOURS, _SPARE_MARKERS = (OLIVE, DARK_GREEN), ("h", "<", ">", "H", "X", "d")
@@ -91,7 +91,10 @@ def look(method: str) -> Look:
         siblings = [name for name, one in methods().items() if one.family == family and name not in BACKGROUND]
         return Look(colour, markers[siblings.index(method) % len(markers)])
     number = zlib.crc32(method.encode())
-    return Look(_SPARE_COLOURS[number % len(_SPARE_COLOURS)], _SPARE_MARKERS[number % len(_SPARE_MARKERS)])
+    return Look(
+        _SPARE_COLOURS[number % len(_SPARE_COLOURS)],
+        _SPARE_MARKERS[number // len(_SPARE_COLOURS) % len(_SPARE_MARKERS)],
+    )
 
 
 def pale(family: str) -> Look:

@@ -69,12 +69,12 @@ def map_by_bits(results: DatasetResults) -> StudyFigure:
     if not filters and not baselines:
         return nothing_to_draw(key, title, "nothing has a test score")
     printed = _printed(results)
-    sentence = _sentence(results, filters, baselines)
-    if printed:
-        sentence += " Dashed: the numbers the paper prints, in its own metric."
-    emphasis = emphasis_of(results)
-    sentence += emphasis.remark([*filters, *baselines])
-    return StudyFigure(key, title, sentence, lambda: _draw_lines(results, filters | baselines, printed))
+    remarks = ["Dashed: the numbers the paper prints, in its own metric."] if printed else []
+    remarks.append(emphasis_of(results).remark([*filters, *baselines]))
+    return StudyFigure(
+        key, title, _sentence(results, filters, baselines), lambda: _draw_lines(results, filters | baselines, printed),
+        " ".join(remarks),
+    )  # fmt: skip
 
 
 def _sentence(results: DatasetResults, filters: Points, baselines: Points) -> str:

@@ -93,8 +93,9 @@ def bit_correlation(results: DatasetResults) -> StudyFigure:
         f"{mean[least]:.2f} with {label(least)}"
     )
     sentence += f" and {mean[most]:.2f} with {label(most)}." if most != least else "."
-    sentence += f" First seed of each.{emphasis.panels_remark(list(found))}"
-    return StudyFigure(key, title, sentence, lambda: _draw_correlation(shown, mean))
+    sentence += " First seed of each."
+    remark = emphasis.panels_remark(list(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_correlation(shown, mean), remark)
 
 
 def _off_diagonal(matrix: np.ndarray) -> float:

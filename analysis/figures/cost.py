@@ -27,8 +27,8 @@ def cost_and_gain(results: DatasetResults) -> StudyFigure:
     cells = _means(results)
     if cells.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")
-    sentence = _sentence(cells, results.metric) + emphasis_of(results).remark(_methods(results, cells))
-    return StudyFigure(key, title, sentence, lambda: _draw(results, cells))
+    remark = emphasis_of(results).remark(_methods(results, cells))
+    return StudyFigure(key, title, _sentence(cells, results.metric), lambda: _draw(results, cells), remark)
 
 
 def _means(results: DatasetResults) -> pd.DataFrame:

@@ -28,8 +28,8 @@ def map_by_cutoff(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
     emphasis = emphasis_of(results)
-    sentence = _sentence(found[bits], bits) + emphasis.remark(method_curves.methods_of(found))
-    return StudyFigure(key, title, sentence, lambda: _draw(found, emphasis))
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found, emphasis), remark)
 
 
 def _sentence(curves: Curves, bits: int) -> str:

@@ -55,14 +55,14 @@ class Emphasis:
         return handles, labels
 
     def remark(self, methods: Iterable[str]) -> str:
-        """A sentence on what is in colour, after a space; empty where no method stands back."""
+        """A sentence on what is in colour; empty where no method stands back."""
         _, others = self.split(methods)
-        return f" In colour: {self.why}; {counted(len(others), 'other method')} pale." if others else ""
+        return f"In colour: {self.why}; {counted(len(others), 'other method')} pale." if others else ""
 
     def panels_remark(self, methods: Sequence[str]) -> str:
         """The same of a figure of one panel a method."""
         left = len(methods) - len(self.panels(methods))
-        return f" Shown: {self.why}; {counted(left, 'other method')} left out." if left else ""
+        return f"Shown: {self.why}; {counted(left, 'other method')} left out." if left else ""
 
 
 def emphasis_of(results: DatasetResults) -> Emphasis:

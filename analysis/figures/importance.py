@@ -33,8 +33,8 @@ def importance(results: DatasetResults) -> StudyFigure:
             key, title, f"no method has {FEWEST_TRIALS} complete trials that differ in score and in two hyperparameters"
         )
     left_out = [label(name) for name, one in computed.items() if one is None]
-    sentence = _sentence(found, left_out) + emphasis.panels_remark(results.searched)
-    return StudyFigure(key, title, sentence, lambda: _draw(found))
+    remark = emphasis.panels_remark(results.searched)
+    return StudyFigure(key, title, _sentence(found, left_out), lambda: _draw(found), remark)
 
 
 def _sentence(found: list[Importances], left_out: list[str]) -> str:

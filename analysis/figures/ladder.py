@@ -42,8 +42,8 @@ def loss_ladder(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "no replicate has a test score")
     bits = results.reference_bits if results.reference_bits in found else next(iter(found))
     emphasis = emphasis_of(results)
-    sentence = _sentence(found[bits], bits) + emphasis.remark(found[bits])
-    return StudyFigure(key, title, sentence, lambda: _draw(found, emphasis))
+    remark = emphasis.remark(found[bits])
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found, emphasis), remark)
 
 
 def _sentence(ladders: Ladders, bits: int) -> str:

@@ -58,8 +58,10 @@ def best_by_trials(results: DatasetResults) -> StudyFigure:
         f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; "
         f"{late} still improved in the last quarter of their trials, which more trials might go on doing."
     )
-    sentence += emphasis_of(results).remark(results.searched)
-    return StudyFigure(key, title, sentence, lambda: _draw_best(results, courses, "number", "trials of the cell"))
+    remark = emphasis_of(results).remark(results.searched)
+    return StudyFigure(
+        key, title, sentence, lambda: _draw_best(results, courses, "number", "trials of the cell"), remark
+    )
 
 
 def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
@@ -77,9 +79,9 @@ def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
     if dear != cheap:
         sentence += f", {means[dear] / max(means[cheap], 1e-9):.1f} times as long as with {label(cheap)}"
     sentence += "; a curve further left found as much for less."
-    sentence += emphasis_of(results).remark(results.searched)
+    remark = emphasis_of(results).remark(results.searched)
     x_label = "device-seconds of the cell"
-    return StudyFigure(key, title, sentence, lambda: _draw_best(results, courses, "spent", x_label))
+    return StudyFigure(key, title, sentence, lambda: _draw_best(results, courses, "spent", x_label), remark)
 
 
 def _each(courses: Courses) -> list[pd.DataFrame]:
@@ -115,8 +117,8 @@ def learning_curves(results: DatasetResults) -> StudyFigure:
     if not recorded:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
     filters = emphasis_of(results).panels(recorded)
-    sentence = _curves_sentence(results, bits, filters) + emphasis_of(results).panels_remark(recorded)
-    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, filters))
+    sentence, remark = _curves_sentence(results, bits, filters), emphasis_of(results).panels_remark(recorded)
+    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, filters), remark)
 
 
 def _curves_sentence(results: DatasetResults, bits: int, filters: list[str]) -> str:

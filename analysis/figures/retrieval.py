@@ -27,8 +27,9 @@ def precision_recall(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "nothing with codes was evaluated")
     bits = method_curves.reference(results, found)
     emphasis = emphasis_of(results)
-    sentence = _recall_sentence(results, found[bits], bits) + emphasis.remark(method_curves.methods_of(found))
-    return StudyFigure(key, title, sentence, lambda: _draw_precision_recall(found, emphasis))
+    sentence = _recall_sentence(results, found[bits], bits)
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_precision_recall(found, emphasis), remark)
 
 
 def _recall_sentence(results: DatasetResults, curves: Curves, bits: int) -> str:
@@ -62,8 +63,9 @@ def precision_at_n(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
     emphasis = emphasis_of(results)
-    sentence = _precision_sentence(found[bits], bits) + emphasis.remark(method_curves.methods_of(found))
-    return StudyFigure(key, title, sentence, lambda: _draw_precision_at_n(found, emphasis))
+    sentence = _precision_sentence(found[bits], bits)
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_precision_at_n(found, emphasis), remark)
 
 
 def _precision_sentence(curves: Curves, bits: int) -> str:

@@ -97,10 +97,10 @@ def widest(axes: list[Axis]) -> list[Axis]:
 
 
 def _remark(results: DatasetResults, axes: list[Axis]) -> str:
-    remark = emphasis_of(results).remark(results.searched)
+    remarks = [emphasis_of(results).remark(results.searched)]
     if len(axes) > MOST_AXES:
-        remark += f" Of {len(axes)} hyperparameters the {MOST_AXES} that most methods sample."
-    return remark
+        remarks.append(f"Of {len(axes)} hyperparameters the {MOST_AXES} that most methods sample.")
+    return " ".join(remarks).strip()
 
 
 def slices(results: DatasetResults) -> StudyFigure:
@@ -111,8 +111,8 @@ def slices(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "the study sampled no hyperparameter")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    sentence = _slices_sentence(results, axes) + _remark(results, axes)
-    return StudyFigure(key, title, sentence, lambda: _draw_slices(results, widest(axes)))
+    sentence, remark = _slices_sentence(results, axes), _remark(results, axes)
+    return StudyFigure(key, title, sentence, lambda: _draw_slices(results, widest(axes)), remark)
 
 
 def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
@@ -186,8 +186,8 @@ def parallel_coordinates(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "the study sampled fewer than two hyperparameters")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    sentence = _parallel_sentence(results, axes) + _remark(results, axes)
-    return StudyFigure(key, title, sentence, lambda: _draw_parallel(results, widest(axes)))
+    sentence, remark = _parallel_sentence(results, axes), _remark(results, axes)
+    return StudyFigure(key, title, sentence, lambda: _draw_parallel(results, widest(axes)), remark)
 
 
 def _parallel_sentence(results: DatasetResults, axes: list[Axis]) -> str:

@@ -59,8 +59,8 @@ def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, 
         return nothing_to_draw(key, title, "no method has complete trials at two values of it")
     emphasis = emphasis_of(results)
     shown = {one: found[one] for one in emphasis.panels(list(found))}
-    sentence = _sentence(shown, name) + emphasis.panels_remark(list(found))
-    return StudyFigure(key, title, sentence, lambda: _draw(results, shown, name, paper))
+    remark = emphasis.panels_remark(list(found))
+    return StudyFigure(key, title, _sentence(shown, name), lambda: _draw(results, shown, name, paper), remark)
 
 
 def _collect(complete: pd.DataFrame, filter_name: str, name: str) -> _Sweep | None:

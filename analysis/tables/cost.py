@@ -100,8 +100,8 @@ def cost_by_family_table(results: DatasetResults) -> Table:
     rows = [_family_row(results, family, names) for family, names in families.items()]
     everything = _family_row(results, "All", results.compared)
     notes = [
-        f"{_DEVICE_SECONDS} Means over the cells that had any: a method that is not searched has no search. Cheapest and "
-        "dearest: by both together, with what they take a tested cell."
+        f"{_DEVICE_SECONDS} Means over the cells that had any: a method that is not searched has no search. Cheapest "
+        "and dearest: by both together, with what they take a tested cell."
     ]
     title = f"{dataset_label(results.dataset)}: what search and test cost, by family"
     return Table("cost-by-family", title, columns, [*rows, everything], notes, frozenset({len(rows)}))
@@ -114,7 +114,8 @@ def _family_row(results: DatasetResults, family: str, names: Sequence[str]) -> l
     named = [Entry(MISSING) if name is None else Entry(f"{label(name)} ({decimals(a_cell[name], 1)} s)", name)
              for name in ends]  # fmt: skip
     return [
-        Entry(family), count(len(names)), count(spent.searched), count(spent.tested), *spent.a_cell, *named, spent.hours,
+        Entry(family), count(len(names)), count(spent.searched), count(spent.tested), *spent.a_cell, *named,
+        spent.hours,
     ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, wi
 from analysis.wording import listed
 from hasher.filters import FILTERS
 from study.plan.tasks import Cell
+from study.record.export import family_of
 
 METHOD = Column("method", "Method", "left")
 BITS = Column("bits", "Bits")
@@ -107,7 +108,9 @@ def _against_rivals(results: DatasetResults) -> list[str]:
     """Whether HAGCN holds against the other families; nothing where the study has searched none."""
     if not has_rivals(results):
         return []
-    return [f"{answer([by_validation(results, bits) for bits in results.bits])} {how(results.metric)}"]
+    families = list(dict.fromkeys(map(family_of, results.compared)))
+    between = f"Families between the lines, from the top: {listed(families)}."
+    return [between, f"{answer([by_validation(results, bits) for bits in results.bits])} {how(results.metric)}"]
 
 
 def _untested(results: DatasetResults) -> list[str]:

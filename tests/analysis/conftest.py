@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from synthetic import make_spec, write_study
+from toys import RIVALS, Toy
 
 from hasher.methods import registry
 
@@ -29,4 +30,14 @@ def white() -> Iterator[str]:
         patch.setattr(registry, "entry_points", lambda group: [EntryPoint("white", "toys:White", group)])
         registry.methods.cache_clear()
         yield "white"
+    registry.methods.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def rivals() -> Iterator[tuple[Toy, ...]]:
+    """As many methods of other families as a large study has (`toys`), as if they were built in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "BUILT_IN", (*registry.BUILT_IN, *RIVALS))
+        registry.methods.cache_clear()
+        yield RIVALS
     registry.methods.cache_clear()
