@@ -54,7 +54,7 @@ def graph_filters(results: DatasetResults) -> list[str]:
     return [name for name in results.searched if name in FILTERS and name != NO_GRAPH]
 
 
-def rivals(results: DatasetResults) -> dict[str, list[str]]:
+def other_hashes(results: DatasetResults) -> dict[str, list[str]]:
     """Hashes of the main table by family, other than HAGCN's. A ranking by float vectors is no hash."""
     found: dict[str, list[str]] = {}
     for name in results.compared:
@@ -80,13 +80,16 @@ def _by_validation(results: DatasetResults, bits: int) -> Contest:
     ours = _best_by_validation(results, graph_filters(results), bits)
     against: list[str] = []
     absent: list[str] = []
-    for family, names in rivals(results).items():
+    for family, names in other_hashes(results).items():
         searched = [name for name in names if name in results.searched]
         chosen = _best_by_validation(results, searched, bits)
         as_they_are = [name for name in names if name not in searched]
         scored = [name for name in as_they_are if results.summary(results.cell(name, bits))["replicates"]]
-        against += [name for name in (chosen, *scored) if name is not None]
-        absent += [family] if searched and chosen is None else []
+        if chosen is not None:
+            against.append(chosen)
+        elif searched:
+            absent.append(family)
+        against += scored
         absent += [label(name) for name in as_they_are if name not in scored]
     if ours is None:
         return Contest(results.dataset, bits, None, (), (OURS, *absent))
@@ -103,7 +106,7 @@ def _best_by_validation(results: DatasetResults, names: Iterable[str], bits: int
 def by_test(results: DatasetResults, bits: int) -> Contest:
     """HAGCN stands by the filter with the best mean test score, against every other hash, by the column's own tests."""
     ours = best_by_test(results, graph_filters(results), bits)
-    others = [name for names in rivals(results).values() for name in names]
+    others = [name for names in other_hashes(results).values() for name in names]
     if ours is None:
         return Contest(results.dataset, bits, None, (), (OURS,))
     found = {name: results.column(bits).between(ours, name) for name in in_order(others)}

@@ -91,10 +91,8 @@ def look(method: str) -> Look:
         siblings = [name for name, one in methods().items() if one.family == family and name not in BACKGROUND]
         return Look(colour, markers[siblings.index(method) % len(markers)])
     number = zlib.crc32(method.encode())
-    return Look(
-        _SPARE_COLOURS[number % len(_SPARE_COLOURS)],
-        _SPARE_MARKERS[number // len(_SPARE_COLOURS) % len(_SPARE_MARKERS)],
-    )
+    rest, place = divmod(number, len(_SPARE_COLOURS))
+    return Look(_SPARE_COLOURS[place], _SPARE_MARKERS[rest % len(_SPARE_MARKERS)])
 
 
 def pale(family: str) -> Look:

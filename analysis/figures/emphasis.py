@@ -48,10 +48,10 @@ class Emphasis:
         """
         coloured, others = self.split(methods)
         handles, labels = [canvas.handle(style.look(one), **changes) for one in coloured], [*map(label, coloured)]
-        families = [family_of(one) for one in others]
+        families, seen = [family_of(one) for one in others], {family_of(one) for one in coloured}
         for family in dict.fromkeys(families):
             handles.append(canvas.handle(style.pale(family), linewidth=2))
-            labels.append(f"{family}: {families.count(family)} more" if len(labels) else family)
+            labels.append(f"{family}: {families.count(family)}" + (" more" if family in seen else ""))
         return handles, labels
 
     def remark(self, methods: Iterable[str]) -> str:
