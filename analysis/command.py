@@ -6,12 +6,14 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
+from analysis.highlight import named
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.verify import verify
@@ -49,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument(
         "studies", nargs="+", type=Path, metavar="STUDY", help="folder of a study, for instance runs/digits"
     )
+    make.add_argument(
+        "--highlight", nargs="+", default=[], metavar="METHOD",
+        help="methods that figures draw in colour, all others pale (default: all of a few, of many the best of every "
+        "family and ITQ)",
+    )  # fmt: skip
     make.set_defaults(run=_make)
     one = commands.add_parser("explain", help="print everything that one cell of the main table rests on")
     one.add_argument("study", type=Path, metavar="STUDY")
@@ -72,7 +79,11 @@ def _parser() -> argparse.ArgumentParser:
 def _make(options: argparse.Namespace, console: Console) -> int:
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
-    for study in _one_by_one(_studies(options.studies, options.data_dir)):
+    studies = [
+        replace(study, highlight=named(study, options.highlight))
+        for study in _studies(options.studies, options.data_dir)
+    ]
+    for study in _one_by_one(studies):
         started = time.perf_counter()
         tables = write_tables(study)
         report = write_report(study)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from analysis.edges import edges
-from analysis.names import dataset_label, full_label
+from analysis.names import dataset_label, full_label, meant
 from analysis.results import results_of
 from analysis.study_records import StudyRecords
 from analysis.summary import in_words, scored, search_counts, tested_counts, tested_runs
@@ -20,7 +19,7 @@ from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
 from hasher.errors import UserError
-from hasher.methods.registry import find_method, resolve
+from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from hasher.retrieval.metrics import SCORES
 from study.plan.tasks import NO_BITS, Cell, Task
@@ -29,7 +28,7 @@ from study.plan.tasks import NO_BITS, Cell, Task
 def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell:
     """The cell a person means. Raises `UserError` that lists what the study has."""
     methods = [*study.spec.all_methods, *REFERENCES]
-    method = _named(method, methods)
+    method = meant(method, methods)
     known: list[tuple[str, str, list[Any]]] = [
         ("data set", dataset, study.datasets),
         ("method", method, methods),
@@ -39,13 +38,6 @@ def find_cell(study: StudyRecords, dataset: str, method: str, bits: str) -> Cell
         if given not in map(str, there):
             raise UserError(f"{given}: no such {kind} in {study.folder.path}, it has {', '.join(map(str, there))}")
     return results_of(study, dataset).cell(method, int(bits))
-
-
-def _named(written: str, methods: Iterable[str]) -> str:
-    """The method or reference that is meant: by any of its names, or as the rows of tables have it."""
-    with suppress(ValueError):
-        return resolve(written)
-    return next((name for name in methods if written.strip().lower() == full_label(name).lower()), written)
 
 
 def explain(study: StudyRecords, cell: Cell) -> RenderableType:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from hasher.methods.registry import methods
+from hasher.methods.registry import methods, resolve
 from hasher.references import REFERENCES
 from study.record.export import family_of
 
@@ -28,6 +29,16 @@ def full_label(method: str) -> str:
     ours, known = label(method), methods().get(method)
     theirs = known.paper_name if known is not None else None
     return ours if theirs in (None, ours) else f"{ours} ({theirs})"
+
+
+def meant(written: str, among: Iterable[str]) -> str:
+    """The method or reference that is meant: by any of its names, or as the rows of tables have it.
+
+    What is nobody's name comes back as it was written.
+    """
+    with suppress(ValueError):
+        return resolve(written)
+    return next((name for name in among if written.strip().lower() == full_label(name).lower()), written)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -63,7 +63,7 @@ class _Image:
 
     key: str
     title: str
-    sentence: str
+    caption: str
     alt: str
     image: str | None
     width: int
@@ -101,6 +101,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         introductions=INTRODUCTIONS,
         more_tables=MORE_TABLES,
         families=report_facts.families(study.spec),
+        answer=report_facts.answer_in_words(study),
         plan=report_facts.plan_in_words(study.spec),
         keys=study.origins.in_words(study.spec) if study.origins else [],
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
@@ -113,15 +114,12 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
 
 def _part(study: StudyRecords, dataset: str) -> _Part:
     name = dataset_label(dataset)
-    figures = {
-        section: [_image(one, name) for one in written]
-        for section, written in write_dataset_figures(study, dataset).items()
-    }
+    written = write_dataset_figures(study, dataset)
+    figures = {section: [_image(one, name) for one in found] for section, found in written.items()}
     tables = {
         str(section): [Markup(table) for table in found] for section, found in html_tables(study, dataset).items()
     }
-    headline = figures["results"][0].sentence
-    return _Part(dataset, name, headline, tables, figures)
+    return _Part(dataset, name, written["results"][0].figure.sentence, tables, figures)
 
 
 def _run_tables(study: StudyRecords) -> list[Table]:
@@ -133,9 +131,9 @@ def _image(written: WrittenFigure, dataset: str) -> _Image:
     figure, files = written.figure, written.files
     alt = f"Figure: {figure.title}, {dataset}. The caption says what it shows."
     if files is None:
-        return _Image(figure.key, figure.title, figure.sentence, alt, None, 0, 0)
+        return _Image(figure.key, figure.title, figure.caption, alt, None, 0, 0)
     small = files.svg.stat().st_size <= LARGEST_SVG
     kind, content = ("svg+xml", files.svg.read_bytes()) if small else ("png", files.png.read_bytes())
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     width, height = round(files.width * PIXELS), round(files.height * PIXELS)
-    return _Image(figure.key, figure.title, figure.sentence, alt, uri, width, height)
+    return _Image(figure.key, figure.title, figure.caption, alt, uri, width, height)

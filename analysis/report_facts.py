@@ -7,8 +7,11 @@ import shlex
 import pandas as pd
 
 from analysis.names import dataset_label, in_order, label
+from analysis.results import results_of
+from analysis.rivals import by_validation, has_rivals
 from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
+from analysis.tables.answer import answer
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
 from analysis.wording import counted, hyperparameter, listed
@@ -31,6 +34,13 @@ _SAMPLERS = {
 def families(spec: StudySpec) -> str:
     """The families of the studied methods."""
     return listed(list(dict.fromkeys(family_of(name) for name in in_order(spec.methods))))
+
+
+def answer_in_words(study: StudyRecords) -> str | None:
+    """Whether HAGCN holds against the other families, over all data sets; None where the study searched none."""
+    found = [results_of(study, dataset) for dataset in study.datasets]
+    contests = [by_validation(results, bits) for results in found if has_rivals(results) for bits in results.bits]
+    return answer(contests) if contests else None
 
 
 def plan_in_words(spec: StudySpec) -> list[str]:
@@ -100,11 +110,18 @@ def space_table(spec: StudySpec) -> Table:
         for dimension in dimensions:
             methods = [one for one in in_order(spec.methods) if spec.space_for(one).get(name) == dimension]
             if methods:
-                of = "all" if len(methods) == len(spec.methods) else ", ".join(label(one) for one in methods)
-                rows.append([text(hyperparameter(name)), text(_range(dimension)), text(of)])
+                rows.append([text(hyperparameter(name)), text(_range(dimension)), text(_of(spec, methods))])
     names = ["Hyperparameter", "Values", "Methods"]
     notes = [f"Fixed: {', '.join(fixed(spec))}."] if spec.fixed else []
     return Table("space", "The search space", [Column(name, name, "left") for name in names], rows, notes)
+
+
+def _of(spec: StudySpec, chosen: list[str]) -> str:
+    """Some of a study's methods: all, or families of which it is all, or their labels."""
+    if len(chosen) == len(spec.methods):
+        return "all"
+    whole = set(map(family_of, chosen)) - {family_of(one) for one in spec.all_methods if one not in chosen}
+    return ", ".join(dict.fromkeys(family_of(one) if family_of(one) in whole else label(one) for one in chosen))
 
 
 def fixed(spec: StudySpec) -> list[str]:

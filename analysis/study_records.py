@@ -39,7 +39,8 @@ class StudyRecords:
     """The files of one study. `records` has one row a trial and test run (`study.record.export`), with the
     study's objective as the column ``score``; `curves` too.
 
-    `data_dir` is where the data sets are looked for by what needs their labels or images. What is worked out of the
+    `data_dir` is where the data sets are looked for by what needs their labels or images; `highlight` are methods that
+    figures are to draw in colour (`analysis.highlight`), where someone named them. What is worked out of the
     records is kept with them (see `once`), so they are not to be changed once they have been looked at.
     """
 
@@ -47,6 +48,7 @@ class StudyRecords:
     spec: StudySpec
     records: pd.DataFrame
     data_dir: Path | None = None
+    highlight: tuple[str, ...] = ()
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:

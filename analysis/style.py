@@ -2,6 +2,8 @@
 
 Colours are those of Okabe & Ito (2008), which people with any common colour blindness can tell apart. A marker always
 goes with a colour, so that figures can be read in grey. Solid lines are measured here; dashed lines are the paper's.
+
+HAGCN's filters have a colour each; any other family has one colour, and its methods differ by marker.
 """
 
 from __future__ import annotations
@@ -10,8 +12,13 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.colors import to_hex, to_rgb
+
+from hasher.methods.registry import methods
+
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+BROWN, INDIGO, OLIVE, DARK_GREEN = "#7b3f00", "#332288", "#999933", "#1b7837"
 GREY, PALE_GREY = "#6b6b6b", "#c4c4c4"
 
 #: Perceptually uniform, and monotonic in lightness.
@@ -61,8 +68,20 @@ BIT_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 PAPER_LINE = (0, (5, 2))
 
 
+#: Of families whose methods have no look of their own: one colour, and a marker each in the order of the registry.
+FAMILIES: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "Linear hashes": (GREY, ("h", (8, 1, 0))),
+    "Anchor hashes": (BROWN, ((4, 1, 0), (3, 1, 0), (3, 1, 90))),
+    "Neural hashes": (SKY_BLUE, ("<", ">", "X", "d", "8", (6, 1, 0))),
+    "HAGCN as released": (INDIGO, ((4, 1, 45), (3, 1, 180), (5, 1, 180), (3, 1, 270), (6, 1, 30))),
+}
 #: Of methods that other packages add, by a hash of their names.
-_SPARE_COLOURS, _SPARE_MARKERS = (SKY_BLUE, "#7a5195", "#8c564b", "#637939"), ("h", "<", ">", "H", "X", "d")
+_SPARE_COLOURS, _SPARE_MARKERS = (OLIVE, DARK_GREEN), ("h", "<", ">", "H", "X", "d")
+
+#: What is left of a colour that is to stand back.
+_PALENESS = 0.35
+#: The colour that methods of a family have where they stand back.
+_PALE_OF = {"HAGCN": ORANGE, **{family: colour for family, (colour, _) in FAMILIES.items()}}
 
 
 def look(method: str) -> Look:
@@ -70,13 +89,25 @@ def look(method: str) -> Look:
     known = METHODS.get(method) or BACKGROUND.get(method)
     if known is not None:
         return known
+    family = methods()[method].family if method in methods() else ""
+    if family in FAMILIES:
+        colour, markers = FAMILIES[family]
+        siblings = [name for name, one in methods().items() if one.family == family and name not in BACKGROUND]
+        return Look(colour, markers[siblings.index(method) % len(markers)])
     number = zlib.crc32(method.encode())
-    return Look(_SPARE_COLOURS[number % len(_SPARE_COLOURS)], _SPARE_MARKERS[number % len(_SPARE_MARKERS)])
+    rest, place = divmod(number, len(_SPARE_COLOURS))
+    return Look(_SPARE_COLOURS[place], _SPARE_MARKERS[rest % len(_SPARE_MARKERS)])
+
+
+def pale(family: str) -> Look:
+    """The look of a family's methods where others are to be seen: a thin line in a tint, without a marker."""
+    red, green, blue = (1 - _PALENESS * (1 - part) for part in to_rgb(_PALE_OF.get(family, GREY)))
+    return Look(to_hex((red, green, blue)), "")
 
 
 def is_background(method: str) -> bool:
     """Whether it is drawn in grey."""
-    return method in BACKGROUND
+    return look(method).colour == GREY
 
 
 #: matplotlib settings all figures are made with (`matplotlib.rc_context`); never set for the whole process.

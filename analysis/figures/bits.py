@@ -14,9 +14,11 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.names import label
-from analysis.paper_numbers import printed_map
+from analysis.highlight import MOST_ROWS
+from analysis.names import family_starts, label
+from analysis.paper_numbers import printed_of
 from analysis.results import DatasetResults
 from analysis.statistics.intervals import Interval
 from analysis.wording import listed
@@ -56,11 +58,8 @@ def _points(results: DatasetResults, methods: list[str]) -> Points:
 
 def _printed(results: DatasetResults) -> Printed:
     """The paper's numbers of this study's methods; empty where it has none."""
-    found: Printed = {}
-    for (method, bits), number in sorted(printed_map(results.dataset).items()):
-        if method in results.methods:
-            found.setdefault(method, {})[bits] = number
-    return found
+    found = {method: printed_of(results.dataset, method) for method in sorted(results.methods)}
+    return {method: numbers for method, numbers in found.items() if numbers}
 
 
 def map_by_bits(results: DatasetResults) -> StudyFigure:
@@ -70,10 +69,12 @@ def map_by_bits(results: DatasetResults) -> StudyFigure:
     if not methods and not baselines:
         return nothing_to_draw(key, title, "nothing has a test score")
     printed = _printed(results)
-    sentence = _sentence(results, methods, baselines)
-    if printed:
-        sentence += " Dashed: the numbers the paper prints, in its own metric."
-    return StudyFigure(key, title, sentence, lambda: _draw_lines(results, methods, baselines, printed))
+    remarks = ["Dashed: the numbers the paper prints, in its own metric."] if printed else []
+    remarks.append(emphasis_of(results).remark([*methods, *baselines]))
+    return StudyFigure(
+        key, title, _sentence(results, methods, baselines), lambda: _draw_lines(results, methods | baselines, printed),
+        " ".join(remarks),
+    )  # fmt: skip
 
 
 def _sentence(results: DatasetResults, methods: Points, baselines: Points) -> str:
@@ -95,10 +96,18 @@ def _sentence(results: DatasetResults, methods: Points, baselines: Points) -> st
     return f"{sentence}." + (f" Against baselines: {listed(beaten)}." if beaten else "")
 
 
-def _draw_lines(results: DatasetResults, methods: Points, baselines: Points, printed: Printed) -> Figure:
+def _draw_lines(results: DatasetResults, shown: Points, printed: Printed) -> Figure:
+    emphasis = emphasis_of(results)
+    coloured, others = emphasis.split(shown)
+    methods, baselines = (
+        {name: shown[name] for name in coloured if (name in results.methods) == studied} for studied in (True, False)
+    )
     figure, panel = canvas.single(4.4)
     lengths = sorted({*results.bits, *(bits for numbers in printed.values() for bits in numbers)})
     place = {bits: number for number, bits in enumerate(lengths)}
+    for method in others:
+        points = shown[method]
+        panel.plot([place[point.bits] for point in points], [point.mean for point in points], **pale_line(method))
     for method, points in baselines.items():
         panel.plot(
             [place[point.bits] for point in points],
@@ -112,14 +121,13 @@ def _draw_lines(results: DatasetResults, methods: Points, baselines: Points, pri
         means = np.array([point.mean for point in points])
         spread = [means - [point.low for point in points], [point.high for point in points] - means]
         panel.errorbar(at, means, yerr=spread, **style.look(method).line_style(), capsize=2, elinewidth=1, zorder=3)
-    _draw_printed(panel, printed, place)
+    _draw_printed(panel, {name: printed[name] for name in emphasis.split(printed)[0]}, place)
     panel.set_xticks(range(len(lengths)), [str(bits) for bits in lengths])
     panel.set_xlim(-0.35, len(lengths) - 0.65)
     panel.grid(visible=False, axis="x")
     panel.set_xlabel("bits")
     panel.set_ylabel(f"test {results.metric}")
-    handles = [canvas.handle(style.look(method)) for method in [*methods, *baselines]]
-    labels = [label(method) for method in [*methods, *baselines]]
+    handles, labels = emphasis.legend(shown)
     if printed:
         handles.append(canvas.handle(style.Look(style.GREY, "", style.PAPER_LINE)))
         labels.append("the paper (its metric)")
@@ -167,7 +175,7 @@ def _heat_sentence(scores: pd.DataFrame) -> str:
 
 
 def _draw_heat_map(scores: pd.DataFrame, what: str) -> Figure:
-    figure, panel = canvas.single(0.9 + 0.42 * len(scores))
+    figure, panel = canvas.single(0.9 + (0.42 if len(scores) <= MOST_ROWS else 0.27) * len(scores))
     colours = matplotlib.colormaps[style.SEQUENTIAL]
     image = panel.imshow(scores, cmap=colours, aspect="auto")
     for row, values in enumerate(scores.to_numpy()):
@@ -180,6 +188,8 @@ def _draw_heat_map(scores: pd.DataFrame, what: str) -> Figure:
     panel.set_xlabel("bits")
     panel.grid(visible=False)
     panel.tick_params(length=0)
+    for start in family_starts(scores.index)[1:]:
+        panel.axhline(start - 0.5, color="white", linewidth=3)
     for spine in panel.spines.values():
         spine.set_visible(False)
     figure.colorbar(image, ax=panel, label=what, aspect=15)

@@ -15,6 +15,10 @@ from analysis import style
 
 #: Inches. A phone shows this at two thirds of its size, where 9 points can still be read.
 WIDTH = 5.8
+#: Labels that a place of the grid holds below each other, and characters of a label in one of two columns.
+IN_ONE_COLUMN, LONG = 9, 18
+#: Rows of a legend that a figure has room for, and inches of one more.
+ROWS, ROW = 3, 0.19
 
 
 def single(height: float = 4.2) -> tuple[Figure, Axes]:
@@ -40,11 +44,13 @@ class Facets:
             panel.set_xlabel(x)
 
     def legend(self, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
-        """One legend for all panels: in an empty place where there is one, otherwise below them."""
-        if self.empty:
+        """One legend for all panels: in an empty place where there is one that holds it, otherwise below them."""
+        if self.empty and (len(labels) <= IN_ONE_COLUMN or _longest(labels) <= LONG):
             place = self.empty[-1]
             place.axis("off")
-            place.legend(handles, labels, loc="center", ncols=1 if len(labels) <= 9 else 2, handlelength=2.6)
+            place.legend(
+                handles, labels, loc="center", ncols=1 if len(labels) <= IN_ONE_COLUMN else 2, handlelength=2.6
+            )
         else:
             legend_below(self.figure, handles, labels)
 
@@ -75,9 +81,15 @@ def handle(look: style.Look, **changes: Any) -> Line2D:
 
 
 def legend_below(figure: Figure, handles: Sequence[Line2D], labels: Sequence[str]) -> None:
-    """A legend for the whole figure, under it."""
+    """A legend for the whole figure, under it; the figure grows by what the legend of many needs."""
     columns = 3 if max(map(len, labels)) > 14 or len(labels) in (3, 5, 6) else 4
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + ROW * max(0, rows - ROWS))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=2.6)
+
+
+def _longest(labels: Sequence[str]) -> int:
+    return max(len(line) for label in labels for line in label.splitlines())
 
 
 def log_axis(panel: Axes) -> None:

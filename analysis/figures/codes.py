@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import in_order, label
 from analysis.results import DatasetResults
@@ -83,14 +84,18 @@ def bit_correlation(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, f"nothing with {bits}-bit codes was evaluated")
     if bits < 2:
         return nothing_to_draw(key, title, "a single bit has no pair")
+    emphasis = emphasis_of(results)
     mean = {method: _off_diagonal(matrix) for method, matrix in found.items()}
+    shown = {method: found[method] for method in emphasis.panels(list(found))}
     least, most = min(mean, key=lambda m: mean[m]), max(mean, key=lambda m: mean[m])
     sentence = (
         f"White is a pair of bits that say different things. The mean |correlation|, above each panel, is "
         f"{mean[least]:.2f} with {label(least)}"
     )
     sentence += f" and {mean[most]:.2f} with {label(most)}." if most != least else "."
-    return StudyFigure(key, title, f"{sentence} First seed of each.", lambda: _draw_correlation(found, mean))
+    sentence += " First seed of each."
+    remark = emphasis.panels_remark(list(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_correlation(shown, mean), remark)
 
 
 def _off_diagonal(matrix: np.ndarray) -> float:

@@ -7,9 +7,13 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
 from analysis.results import DatasetResults
+
+#: The dearest cell takes this many times as long as the cheapest before the axis is logarithmic.
+MOST_TIMES = 30
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -23,7 +27,8 @@ def cost_and_gain(results: DatasetResults) -> StudyFigure:
     cells = _means(results)
     if cells.empty:
         return nothing_to_draw(key, title, "no replicate has a score and a time")
-    return StudyFigure(key, title, _sentence(cells, results.metric), lambda: _draw(results, cells))
+    remark = emphasis_of(results).remark(_methods(results, cells))
+    return StudyFigure(key, title, _sentence(cells, results.metric), lambda: _draw(results, cells), remark)
 
 
 def _means(results: DatasetResults) -> pd.DataFrame:
@@ -50,10 +55,18 @@ def _sentence(cells: pd.DataFrame, metric: str) -> str:
     )
 
 
+def _methods(results: DatasetResults, cells: pd.DataFrame) -> list[str]:
+    return [one for one in results.methods if (cells["method"] == one).any()]
+
+
 def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
+    emphasis = emphasis_of(results)
+    coloured, others = emphasis.split(_methods(results, cells))
     figure, panel = canvas.single(3.8)
-    methods = [one for one in results.methods if (cells["method"] == one).any()]
-    for one in methods:
+    for one in others:
+        row = cells[cells["method"] == one].sort_values("bits")
+        panel.plot(row["device_seconds"], row["score"], **{**pale_line(one), "marker": "."})
+    for one in coloured:
         row = cells[cells["method"] == one].sort_values("bits")
         look = style.look(one)
         panel.plot(row["device_seconds"], row["score"], **look.line_style(linewidth=0.8, markersize=6))
@@ -62,7 +75,10 @@ def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
             panel.annotate(
                 str(point.bits), at, xytext=(4, 4), textcoords="offset points", fontsize=7, color=look.colour
             )
+    seconds = cells["device_seconds"]
+    if seconds.min() > 0 and seconds.max() > MOST_TIMES * seconds.min():
+        canvas.log_axis(panel)
     panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
     panel.set_ylabel(f"test {results.metric}")
-    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in methods], [label(one) for one in methods])
+    canvas.legend_below(figure, *emphasis.legend(_methods(results, cells)))
     return figure

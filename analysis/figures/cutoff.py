@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas, method_curves
+from analysis.figures.emphasis import Emphasis, emphasis_of
 from analysis.figures.method_curves import Curves
 from analysis.figures.paper_readings import CUTOFF, readings
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
@@ -26,7 +27,9 @@ def map_by_cutoff(results: DatasetResults) -> StudyFigure:
     if not found:
         return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
-    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
+    emphasis = emphasis_of(results)
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found, emphasis), remark)
 
 
 def _sentence(curves: Curves, bits: int) -> str:
@@ -40,20 +43,20 @@ def _sentence(curves: Curves, bits: int) -> str:
     )
 
 
-def _draw(found: dict[int, Curves]) -> Figure:
+def _draw(found: dict[int, Curves], emphasis: Emphasis) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
     for panel, curves in zip(grid.panels, found.values(), strict=True):
         for method, reading in readings(CUTOFF).items():
-            if method not in curves:
+            if method not in curves or emphasis.is_pale(method):
                 continue
             colour = style.look(method).colour
             panel.plot(
                 reading["x"], reading["map"], color=colour, linestyle=style.PAPER_LINE, linewidth=1, alpha=0.7
             )  # fmt: skip
-        method_curves.plot(panel, curves)
+        method_curves.plot(panel, curves, emphasis)
         canvas.log_axis(panel)
     grid.label("k", "mAP of the first k")
-    handles, labels = method_curves.legend_of(found)
+    handles, labels = method_curves.legend_of(found, emphasis)
     paper = canvas.handle(style.Look(style.GREY, "", style.PAPER_LINE))
     grid.legend([*handles, paper], [*labels, "the paper\n(its metric)"])
     return grid.figure

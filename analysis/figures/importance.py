@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.importance import EVALUATOR, FEWEST_TRIALS, Importances, importances
 from analysis.names import label
@@ -23,14 +24,17 @@ def importance(results: DatasetResults) -> StudyFigure:
     key, title = "importance", f"Importance of the hyperparameters ({EVALUATOR})"
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    computed = {name: importances(results.study.spec, name, results.complete) for name in results.searched}
+    emphasis = emphasis_of(results)
+    panels = emphasis.panels(results.searched)
+    computed = {name: importances(results.study.spec, name, results.complete) for name in panels}
     found = [one for one in computed.values() if one is not None]
     if not found:
         return nothing_to_draw(
             key, title, f"no method has {FEWEST_TRIALS} complete trials that differ in score and in two hyperparameters"
         )
     left_out = [label(name) for name, one in computed.items() if one is None]
-    return StudyFigure(key, title, _sentence(found, left_out), lambda: _draw(found))
+    remark = emphasis.panels_remark(results.searched)
+    return StudyFigure(key, title, _sentence(found, left_out), lambda: _draw(found), remark)
 
 
 def _sentence(found: list[Importances], left_out: list[str]) -> str:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import Emphasis, emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.ladder import Ladder
 from analysis.names import in_order, label
@@ -40,7 +41,9 @@ def loss_ladder(results: DatasetResults) -> StudyFigure:
     if not found:
         return nothing_to_draw(key, title, "no replicate has a test score")
     bits = results.reference_bits if results.reference_bits in found else next(iter(found))
-    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found))
+    emphasis = emphasis_of(results)
+    remark = emphasis.remark(found[bits])
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(found, emphasis), remark)
 
 
 def _sentence(ladders: Ladders, bits: int) -> str:
@@ -56,13 +59,17 @@ def _sentence(ladders: Ladders, bits: int) -> str:
     return f"At {bits} bits, down to {codes}: {', '.join(shown)}."
 
 
-def _draw(found: dict[int, Ladders]) -> Figure:
+def _draw(found: dict[int, Ladders], emphasis: Emphasis) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in found], height=2.6, sharey=True)
     for panel, ladders in zip(grid.panels, found.values(), strict=True):
         _draw_references(panel, next(iter(ladders.values())))
-        for number, (name, one) in enumerate(ladders.items()):
-            shift = 0.09 * (number - (len(ladders) - 1) / 2)  # side by side, not on top of each other
-            panel.plot([2 + shift, 3 + shift], one.rungs[2:], **style.look(name).line_style(linewidth=1.2), zorder=3)
+        coloured, others = emphasis.split(ladders)
+        for name in others:
+            panel.plot([2, 3], ladders[name].rungs[2:], **pale_line(name))
+        for number, name in enumerate(coloured):
+            shift = 0.09 * (number - (len(coloured) - 1) / 2)  # side by side, not on top of each other
+            rungs = ladders[name].rungs[2:]
+            panel.plot([2 + shift, 3 + shift], rungs, **style.look(name).line_style(linewidth=1.2), zorder=3)
         panel.set_xticks(range(4), _RUNGS)
         panel.set_xlim(-0.45, 3.45)
         panel.grid(visible=False, axis="x")
@@ -71,8 +78,9 @@ def _draw(found: dict[int, Ladders]) -> Figure:
     references = [
         name for place, name in enumerate(_REFERENCES) if any(math.isfinite(rungs[place]) for rungs in levels)
     ]
-    methods = [*references, *in_order(name for ladders in found.values() for name in ladders)]
-    grid.legend([canvas.handle(style.look(name)) for name in methods], [label(name) for name in methods])
+    handles, labels = emphasis.legend(in_order(name for ladders in found.values() for name in ladders))
+    levels_of = [canvas.handle(style.look(name)) for name in references]
+    grid.legend([*levels_of, *handles], [*map(label, references), *labels])
     return grid.figure
 
 

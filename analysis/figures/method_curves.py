@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from analysis import style
-from analysis.figures import canvas
-from analysis.names import in_order, label
+from analysis.figures.emphasis import Emphasis, pale_line
+from analysis.names import in_order
 from analysis.results import DatasetResults
 
 #: x and y of each method at one code length, averaged over seeds.
@@ -26,9 +26,12 @@ def collect(results: DatasetResults, x: str, y: str) -> dict[int, Curves]:
     return found
 
 
-def plot(panel: Axes, curves: Curves) -> None:
-    """Methods in colour over linear hashes and references in grey."""
+def plot(panel: Axes, curves: Curves, emphasis: Emphasis) -> None:
+    """Methods in colour over linear hashes and references in grey, and those over methods that stand back."""
     for method, (x, y) in curves.items():
+        if emphasis.is_pale(method):
+            panel.plot(x, y, **pale_line(method))
+            continue
         baseline = style.is_background(method)
         panel.plot(
             x, y, markersize=3.5, **style.look(method).line_style(linewidth=1.1 if baseline else 1.4),
@@ -36,10 +39,14 @@ def plot(panel: Axes, curves: Curves) -> None:
         )  # fmt: skip
 
 
-def legend_of(found: dict[int, Curves]) -> tuple[list[Line2D], list[str]]:
+def methods_of(found: dict[int, Curves]) -> list[str]:
+    """All methods in the panels."""
+    return in_order(method for curves in found.values() for method in curves)
+
+
+def legend_of(found: dict[int, Curves], emphasis: Emphasis) -> tuple[list[Line2D], list[str]]:
     """Samples and labels of all methods in the panels."""
-    methods = in_order(method for curves in found.values() for method in curves)
-    return [canvas.handle(style.look(method)) for method in methods], [label(method) for method in methods]
+    return emphasis.legend(methods_of(found))
 
 
 def reference(results: DatasetResults, found: dict[int, Curves]) -> int:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
 from analysis.results import DatasetResults
@@ -58,8 +59,10 @@ def best_by_trials(results: DatasetResults) -> StudyFigure:
         f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; "
         f"{late} still improved in the last quarter of their trials, which more trials might go on doing."
     )
-    y = f"best validation {results.metric}"
-    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "number", "trials of the cell", y))
+    remark = emphasis_of(results).remark(results.searched)
+    return StudyFigure(
+        key, title, sentence, lambda: _draw_best(results, courses, "number", "trials of the cell"), remark
+    )
 
 
 def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
@@ -77,26 +80,30 @@ def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
     if dear != cheap:
         sentence += f", {means[dear] / max(means[cheap], 1e-9):.1f} times as long as with {label(cheap)}"
     sentence += "; a curve further left found as much for less."
-    y = f"best validation {results.metric}"
-    return StudyFigure(key, title, sentence, lambda: _draw_best(courses, "spent", "device-seconds of the cell", y))
+    remark = emphasis_of(results).remark(results.searched)
+    x_label = "device-seconds of the cell"
+    return StudyFigure(key, title, sentence, lambda: _draw_best(results, courses, "spent", x_label), remark)
 
 
 def _each(courses: Courses) -> list[pd.DataFrame]:
     return [course for cells in courses.values() for course in cells.values()]
 
 
-def _draw_best(courses: Courses, x: str, x_label: str, y_label: str) -> Figure:
+def _draw_best(results: DatasetResults, courses: Courses, x: str, x_label: str) -> Figure:
+    emphasis = emphasis_of(results)
     grid = canvas.facets([f"{bits} bits" for bits in courses], sharey=True)
     for panel, cells in zip(grid.panels, courses.values(), strict=True):
         for one, course in cells.items():
+            if emphasis.is_pale(one):
+                panel.step(course[x], course["best"], where="post", **pale_line(one))
+                continue
             every = max(1, len(course) // 6)
             panel.step(
                 course[x], course["best"], where="post", **style.look(one).line_style(markersize=4), markevery=every
             )  # fmt: skip
         canvas.whole_numbers(panel)
-    grid.label(x_label, y_label)
-    methods = list(dict.fromkeys(one for cells in courses.values() for one in cells))
-    grid.legend([canvas.handle(style.look(one)) for one in methods], [label(one) for one in methods])
+    grid.label(x_label, f"best validation {results.metric}")
+    grid.legend(*emphasis.legend(dict.fromkeys(one for cells in courses.values() for one in cells)))
     return grid.figure
 
 
@@ -107,11 +114,12 @@ def learning_curves(results: DatasetResults) -> StudyFigure:
     if results.curves.empty or "score" not in results.curves:
         return nothing_to_draw(key, title, "no learning curve was recorded")
     curves = results.curves[results.curves["bits"] == bits]
-    methods = [one for one in results.searched if (curves["method"] == one).any()]
-    if not methods:
+    recorded = [one for one in results.searched if (curves["method"] == one).any()]
+    if not recorded:
         return nothing_to_draw(key, title, f"no {bits}-bit trial has a learning curve")
-    sentence = _curves_sentence(results, bits, methods)
-    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, methods))
+    methods = emphasis_of(results).panels(recorded)
+    sentence, remark = _curves_sentence(results, bits, methods), emphasis_of(results).panels_remark(recorded)
+    return StudyFigure(key, title, sentence, lambda: _draw_curves(results, curves, methods), remark)
 
 
 def _curves_sentence(results: DatasetResults, bits: int, methods: list[str]) -> str:

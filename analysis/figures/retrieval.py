@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import canvas, method_curves
+from analysis.figures.emphasis import Emphasis, emphasis_of
 from analysis.figures.method_curves import Curves
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
@@ -25,8 +26,10 @@ def precision_recall(results: DatasetResults) -> StudyFigure:
     if not found:
         return nothing_to_draw(key, title, "nothing with codes was evaluated")
     bits = method_curves.reference(results, found)
+    emphasis = emphasis_of(results)
     sentence = _recall_sentence(results, found[bits], bits)
-    return StudyFigure(key, title, sentence, lambda: _draw_precision_recall(found))
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_precision_recall(found, emphasis), remark)
 
 
 def _recall_sentence(results: DatasetResults, curves: Curves, bits: int) -> str:
@@ -41,14 +44,14 @@ def _recall_sentence(results: DatasetResults, curves: Curves, bits: int) -> str:
     )
 
 
-def _draw_precision_recall(found: dict[int, Curves]) -> Figure:
+def _draw_precision_recall(found: dict[int, Curves], emphasis: Emphasis) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
     for panel, curves in zip(grid.panels, found.values(), strict=True):
-        method_curves.plot(panel, curves)
+        method_curves.plot(panel, curves, emphasis)
         panel.set_xlim(0, 1)
         panel.set_ylim(0, 1.02)
     grid.label("recall", "precision")
-    grid.legend(*method_curves.legend_of(found))
+    grid.legend(*method_curves.legend_of(found, emphasis))
     return grid.figure
 
 
@@ -59,7 +62,10 @@ def precision_at_n(results: DatasetResults) -> StudyFigure:
     if not found:
         return nothing_to_draw(key, title, "nothing was evaluated")
     bits = method_curves.reference(results, found)
-    return StudyFigure(key, title, _precision_sentence(found[bits], bits), lambda: _draw_precision_at_n(found))
+    emphasis = emphasis_of(results)
+    sentence = _precision_sentence(found[bits], bits)
+    remark = emphasis.remark(method_curves.methods_of(found))
+    return StudyFigure(key, title, sentence, lambda: _draw_precision_at_n(found, emphasis), remark)
 
 
 def _precision_sentence(curves: Curves, bits: int) -> str:
@@ -76,12 +82,12 @@ def _precision_sentence(curves: Curves, bits: int) -> str:
     )
 
 
-def _draw_precision_at_n(found: dict[int, Curves]) -> Figure:
+def _draw_precision_at_n(found: dict[int, Curves], emphasis: Emphasis) -> Figure:
     grid = canvas.facets([f"{bits} bits" for bits in found], sharex=True, sharey=True)
     for panel, curves in zip(grid.panels, found.values(), strict=True):
-        method_curves.plot(panel, curves)
+        method_curves.plot(panel, curves, emphasis)
         canvas.log_axis(panel)
         panel.set_ylim(0, 1.02)
     grid.label("n", "precision of the first n")
-    grid.legend(*method_curves.legend_of(found))
+    grid.legend(*method_curves.legend_of(found, emphasis))
     return grid.figure

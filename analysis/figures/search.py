@@ -13,11 +13,16 @@ from matplotlib.lines import Line2D
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import Emphasis, emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.names import in_order, label
+from analysis.names import in_order
 from analysis.results import DatasetResults
 from analysis.wording import counted, hyperparameter, listed
 from study.plan.dimensions import Dimension, Value
+from study.record.export import family_of
+
+#: Hyperparameters that a figure has room for.
+MOST_AXES = 12
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -85,6 +90,19 @@ def _axis(name: str, of_method: dict[str, Dimension]) -> Axis:
     return Axis(name, low, high, any(one.log for one in dimensions) and low > 0, (), methods)
 
 
+def widest(axes: list[Axis]) -> list[Axis]:
+    """The axes there is room for: those that most methods sample, in their order."""
+    most = sorted(axes, key=lambda axis: -len(axis.methods))[:MOST_AXES]
+    return [axis for axis in axes if axis in most]
+
+
+def _remark(results: DatasetResults, axes: list[Axis]) -> str:
+    remarks = [emphasis_of(results).remark(results.searched)]
+    if len(axes) > MOST_AXES:
+        remarks.append(f"Of {len(axes)} hyperparameters the {MOST_AXES} that most methods sample.")
+    return " ".join(remarks).strip()
+
+
 def slices(results: DatasetResults) -> StudyFigure:
     """A panel a hyperparameter: each complete trial by its value and how far it is below the best of its cell."""
     key, title = "slices", "Slices of the search"
@@ -93,7 +111,8 @@ def slices(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "the study sampled no hyperparameter")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    return StudyFigure(key, title, _slices_sentence(results, axes), lambda: _draw_slices(results, axes))
+    sentence, remark = _slices_sentence(results, axes), _remark(results, axes)
+    return StudyFigure(key, title, sentence, lambda: _draw_slices(results, widest(axes)), remark)
 
 
 def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
@@ -118,6 +137,9 @@ def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
 
 def _draw_slices(results: DatasetResults, axes: list[Axis]) -> Figure:
     complete = results.complete
+    emphasis = emphasis_of(results)
+    methods = in_order(complete["method"].unique())
+    coloured, others = emphasis.split(methods)
     grid = canvas.facets([hyperparameter(axis.name) for axis in axes], height=1.75, sharey=True)
     lowest = 1.05 * float(
         complete["shortfall"].min()
@@ -127,22 +149,25 @@ def _draw_slices(results: DatasetResults, axes: list[Axis]) -> Figure:
     for panel, axis in zip(grid.panels, axes, strict=True):
         panel.plot(axis.positions(results.pruned), pruned, **_PRUNED)
         positions = axis.positions(complete) + (jitter if axis.choices else 0)
-        for one in in_order(complete["method"].unique()):
+        for one in [*others, *coloured]:
             of_method = (complete["method"] == one).to_numpy()
-            look = style.look(one)
+            look = _dot(emphasis, one)
             panel.plot(
-                positions[of_method], complete["shortfall"].to_numpy()[of_method], look.marker, color=look.colour,
-                markersize=3.6, alpha=0.6, markeredgewidth=0,
+                positions[of_method], complete["shortfall"].to_numpy()[of_method],
+                marker=look.marker, linestyle="", color=look.colour, markersize=3.6, alpha=0.6, markeredgewidth=0,
             )  # fmt: skip
         _scale(panel, axis)
     grid.label("", "below cell's best")
-    methods = in_order(complete["method"].unique())
-    dots = [style.Look(style.look(one).colour, style.look(one).marker, "") for one in methods]
-    handles, labels = [canvas.handle(dot) for dot in dots], [label(one) for one in methods]
+    handles, labels = emphasis.legend(methods, linestyle="")
     if len(results.pruned):
         handles, labels = [*handles, Line2D([], [], **_PRUNED)], [*labels, "pruned"]
     grid.legend(handles, labels)
     return grid.figure
+
+
+def _dot(emphasis: Emphasis, method: str) -> style.Look:
+    """A trial's point."""
+    return style.Look(style.pale(family_of(method)).colour, ".") if emphasis.is_pale(method) else style.look(method)
 
 
 def _scale(panel: Axes, axis: Axis) -> None:
@@ -161,7 +186,8 @@ def parallel_coordinates(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "the study sampled fewer than two hyperparameters")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    return StudyFigure(key, title, _parallel_sentence(results, axes), lambda: _draw_parallel(results, axes))
+    sentence, remark = _parallel_sentence(results, axes), _remark(results, axes)
+    return StudyFigure(key, title, sentence, lambda: _draw_parallel(results, widest(axes)), remark)
 
 
 def _parallel_sentence(results: DatasetResults, axes: list[Axis]) -> str:
@@ -196,7 +222,11 @@ def _draw_parallel(results: DatasetResults, axes: list[Axis]) -> Figure:
     for row in heights(results.complete):
         panel.plot(columns, row, color=style.PALE_GREY, linewidth=0.5, alpha=0.5, zorder=1)
     winners = in_order(results.winners["method"].unique())
-    for one in winners:
+    coloured, others = emphasis_of(results).split(winners)
+    for one in others:
+        for row in heights(results.winners[results.winners["method"] == one]):
+            panel.plot(columns, row, **{**pale_line(one), "zorder": 2})
+    for one in coloured:
         look = style.look(one)
         for row in heights(results.winners[results.winners["method"] == one]):
             panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=3.5), alpha=0.9, zorder=3)
@@ -214,7 +244,7 @@ def _draw_parallel(results: DatasetResults, axes: list[Axis]) -> Figure:
     panel.set_ylim(-0.02, 1.02)
     panel.spines["left"].set_visible(False)
     panel.spines["bottom"].set_visible(False)
-    canvas.legend_below(figure, [canvas.handle(style.look(one)) for one in winners], [label(one) for one in winners])
+    canvas.legend_below(figure, *emphasis_of(results).legend(winners))
     return figure
 
 

@@ -21,13 +21,19 @@ class StudyFigure:
     """What a figure shows of one data set.
 
     `sentence` says what to see, with the numbers of this study. Where there is nothing to draw, `drawing` is None and
-    the sentence says why.
+    the sentence says why. `remark` is on how it is drawn.
     """
 
     key: str  #: its file name
     title: str
     sentence: str
     drawing: Callable[[], Figure] | None
+    remark: str = ""
+
+    @property
+    def caption(self) -> str:
+        """All that is said of it."""
+        return f"{self.sentence} {self.remark}".rstrip()
 
     def draw(self) -> Figure:
         """The figure, in the settings of `analysis.style`. Raises `ValueError` where there is nothing to draw."""

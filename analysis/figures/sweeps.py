@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import style
 from analysis.figures import canvas
+from analysis.figures.emphasis import emphasis_of
 from analysis.figures.paper_readings import ORDER, SCALE, THRESHOLD, paper_scale, readings
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
@@ -56,7 +57,10 @@ def _sweep(results: DatasetResults, key: str, name: str, paper: Callable[[Axes, 
     found = {one: sweep for one in varied if (sweep := _collect(results.complete, one, name)) is not None}
     if not found:
         return nothing_to_draw(key, title, "no method has complete trials at two values of it")
-    return StudyFigure(key, title, _sentence(found, name), lambda: _draw(results, found, name, paper))
+    emphasis = emphasis_of(results)
+    shown = {one: found[one] for one in emphasis.panels(list(found))}
+    remark = emphasis.panels_remark(list(found))
+    return StudyFigure(key, title, _sentence(shown, name), lambda: _draw(results, shown, name, paper), remark)
 
 
 def _collect(complete: pd.DataFrame, method: str, name: str) -> _Sweep | None:

@@ -53,9 +53,9 @@ def show_table(markdown: str) -> None:
 
 
 def show(figure: StudyFigure) -> None:
-    """Display a figure with its title and sentence, or why there is none."""
+    """Display a figure with its title and caption, or why there is none."""
     from IPython.display import Image, Markdown, display  # comes with the notebook's kernel
 
-    display(Markdown(f"**{figure.title}.** {figure.sentence}"))
+    display(Markdown(f"**{figure.title}.** {figure.caption}"))
     if figure.drawing is not None:
         display(Image(figure.png(RESOLUTION), alt=figure.title))

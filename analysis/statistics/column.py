@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,13 +72,24 @@ def compare_rows(means: Mapping[str, float], scores: Mapping[str, PerQuery | Non
     alone would be chosen by their outcome and too many differences be claimed; among all pairs they are not.
     """
     best = max(means, key=lambda method: means[method], default=None)
-    untested = [_pair(first, second, scores) for first, second in itertools.combinations(means, 2)]
-    adjusted = iter(holm([pair.test.p_value for pair in untested if pair.test is not None]))
-    pairs = [
-        pair if pair.test is None else Pair(pair.first, pair.second, pair.test, float(next(adjusted)))
-        for pair in untested
-    ]
-    return Column(best, tuple(pairs))
+    return Column(best, _tested(itertools.combinations(means, 2), scores))
+
+
+def compare_with(row: str, others: Iterable[str], scores: Mapping[str, PerQuery | None]) -> tuple[Pair, ...]:
+    """`row` minus each of the others. These comparisons are one family for Holm's correction.
+
+    That is right where `row` and `others` were named without looking at `scores`; otherwise see `compare_rows`.
+    """
+    return _tested([(row, other) for other in others], scores)
+
+
+def _tested(names: Iterable[tuple[str, str]], scores: Mapping[str, PerQuery | None]) -> tuple[Pair, ...]:
+    """The pairs of these names, tested and adjusted for their number."""
+    pairs = [_pair(first, second, scores) for first, second in names]
+    adjusted = iter(holm([pair.test.p_value for pair in pairs if pair.test is not None]))
+    return tuple(
+        pair if pair.test is None else Pair(pair.first, pair.second, pair.test, float(next(adjusted))) for pair in pairs
+    )
 
 
 def _pair(first: str, second: str, scores: Mapping[str, PerQuery | None]) -> Pair:

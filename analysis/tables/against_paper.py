@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.chance import Chance
 from analysis.names import dataset_label
-from analysis.paper_numbers import printed_map
+from analysis.paper_numbers import printed_map, printed_of
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, number
@@ -21,7 +21,8 @@ def against_paper_table(results: DatasetResults) -> Table:
         Column("map", "mAP"), Column("map_minus_paper", "minus paper"),
     ]  # fmt: skip
     chance = results.chance
-    rows = [_row(results, cell, printed.get((cell.method, cell.bits))) for cell in results.compared_cells]
+    of_method = {name: printed_of(results.dataset, name) for name in results.compared}
+    rows = [_row(results, cell, of_method[cell.method].get(cell.bits)) for cell in results.compared_cells]
     known = [chance.map_released, chance.map_at_k, chance.map] if isinstance(chance, Chance) else [None] * 3
     random_codes = [Entry("Random codes", "random_codes"), Entry("any"), Entry(MISSING)]
     for score in known:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +16,15 @@ from analysis.statistics.paired import paired_test
 from analysis.summary import count_headings
 from analysis.tables.scores import BITS, METHOD, bits_entry, count_columns, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
+from study.record.export import family_of
 
 _HOUR = 3600.0
+_CELL_SECONDS = (
+    Column("search_seconds", "Search, device-seconds a cell"), Column("test_seconds", "Test, device-seconds a cell"),
+)  # fmt: skip
+_DEVICE_SECONDS = (
+    "Device-seconds: of all trials of a cell's search, and of all its test runs, times the devices a run held."
+)
 
 
 def cost_table(results: DatasetResults) -> Table:
@@ -47,23 +57,86 @@ def _hours(seconds: float) -> Entry:
     return number(seconds / _HOUR, digits=3 if seconds < 10 * _HOUR else 1)
 
 
+@dataclass(frozen=True)
+class _Spent:
+    """Device-seconds of search and of test, and the cells that had any of it."""
+
+    search: float
+    searched: int
+    test: float
+    tested: int
+
+    @classmethod
+    def of(cls, results: DatasetResults, names: Sequence[str]) -> _Spent:
+        """Of all cells of some methods."""
+        rows = [results.summary(cell) for cell in results.cells_of(names)]
+        search = np.array([row["search_device_seconds"] for row in rows], np.float64)
+        test = np.array([row["device_seconds"] for row in rows], np.float64) - search
+        return cls(float(search.sum()), int((search > 0).sum()), float(test.sum()), int((test > 0).sum()))
+
+    @property
+    def a_cell(self) -> list[Entry]:
+        """Search and test as means over the cells that had any."""
+        found = ((self.search, self.searched), (self.test, self.tested))
+        return [number(seconds / cells if cells else None, 1) for seconds, cells in found]
+
+    @property
+    def hours(self) -> Entry:
+        """All of it."""
+        return _hours(self.search + self.test)
+
+
+def cost_by_family_table(results: DatasetResults) -> Table:
+    """What the search and the test of a cell take, family by family; the last row is all of them together."""
+    columns = [
+        Column("family", "Family", "left"), Column("methods", "Methods"), Column("searched", "Cells searched"),
+        Column("tested", "Cells tested"), *_CELL_SECONDS,
+        Column("cheapest", "Cheapest", "left"), Column("dearest", "Dearest", "left"),
+        Column("device_hours", "Device-hours"),
+    ]  # fmt: skip
+    families: dict[str, list[str]] = {}
+    for name in results.compared:
+        families.setdefault(family_of(name), []).append(name)
+    rows = [_family_row(results, family, names) for family, names in families.items()]
+    everything = _family_row(results, "All", results.compared)
+    notes = [
+        f"{_DEVICE_SECONDS} Means over the cells that had any: a method that is not searched has no search. Cheapest "
+        "and dearest: by both together, with what they take a tested cell."
+    ]
+    title = f"{dataset_label(results.dataset)}: what search and test cost, by family"
+    return Table("cost-by-family", title, columns, [*rows, everything], notes, frozenset({len(rows)}))
+
+
+def _family_row(results: DatasetResults, family: str, names: Sequence[str]) -> list[Entry]:
+    spent, each = _Spent.of(results, names), {name: _Spent.of(results, [name]) for name in names}
+    a_cell = {name: (one.search + one.test) / one.tested for name, one in each.items() if one.tested}
+    ends = [choose(a_cell, key=lambda name: a_cell[name], default=None) for choose in (min, max)]
+    named = [Entry(MISSING) if name is None else Entry(f"{label(name)} ({decimals(a_cell[name], 1)} s)", name)
+             for name in ends]  # fmt: skip
+    return [
+        Entry(family), count(len(names)), count(spent.searched), count(spent.tested), *spent.a_cell, *named,
+        spent.hours,
+    ]  # fmt: skip
+
+
 def cost_by_method_table(results: DatasetResults) -> Table:
     """Training time of each searched method's replicates beside what it gains over no graph and over GCN."""
     columns = [
-        METHOD, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
+        METHOD, *_CELL_SECONDS, Column("device_hours", "Device-hours"), Column("seconds_an_epoch", "Seconds an epoch"),
         Column("times_none", "Times no graph"), Column("gain_over_none", f"{results.metric} gain over no graph"),
         Column("gain_over_gcn", f"{results.metric} gain over GCN"),
     ]  # fmt: skip
     epoch = {name: _seconds_an_epoch(results, name) for name in results.searched}
     rows = []
     for name in results.searched:
-        hours = sum(float(results.summary(results.cell(name, bits))["device_seconds"]) for bits in results.bits)
+        spent = _Spent.of(results, [name])
         ratio = epoch[name] / epoch["none"] if "none" in epoch else float("nan")
         rows.append([
-            method_entry(name), _hours(hours), number(epoch[name], 4), number(ratio, 2),
-            _gain(results, name, "none"), _gain(results, name, "gcn"),
+            method_entry(name), *spent.a_cell, spent.hours, number(epoch[name], 4),
+            number(ratio, 2), _gain(results, name, "none"), _gain(results, name, "gcn"),
         ])  # fmt: skip
     notes = [
+        f"{_DEVICE_SECONDS} Means over the cells that had any; device-hours are of all.",
         "Seconds an epoch: mean training time of the replicates, each cell with the width, batch size and filter order "
         "chosen for it, so a method may also be dearer for having chosen a wider autoencoder.",
         f"Gain: mean difference in test {results.metric} over the code lengths both methods have, with its 95% "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,19 +10,22 @@ from typing import Literal
 from rich.console import RenderableType
 
 from analysis.names import dataset_label
+from analysis.paper_numbers import competitors
 from analysis.results import DatasetResults, results_of
+from analysis.rivals import has_rivals
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
-from analysis.tables.cost import cost_by_method_table, cost_table
+from analysis.tables.competitors import competitors_table
+from analysis.tables.cost import cost_by_family_table, cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
-from analysis.tables.hyperparameters import hyperparameter_table
+from analysis.tables.hyperparameters import hyperparameter_tables
 from analysis.tables.ladder import ladder_table
+from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
 from analysis.tables.table import Table
 from hasher.files import write_atomically
 
-Build = Callable[[DatasetResults], Table]
 Section = Literal["results", "paper", "hyperparameters", "cost"]
 
 
@@ -35,18 +38,33 @@ class Document:
 
     name: str
     section: Section | None
-    tables: tuple[Build, ...]
+    tables: Sequence[Table]
 
 
-DOCUMENTS = (
-    Document("", "results", (main_table, cells_table)),
-    Document("ladder", "results", (ladder_table,)),
-    Document("statistics", "results", (best_table, intervals_table, selection_table, order_table)),
-    Document("pairs", None, (pairs_table,)),
-    Document("against-paper", "paper", (against_paper_table,)),
-    Document("hyperparameters", "hyperparameters", (hyperparameter_table,)),
-    Document("cost", "cost", (cost_by_method_table, cost_table)),
-)
+def documents(study: StudyRecords, dataset: str) -> list[Document]:
+    """All of a data set, in their order, those left out that a study has nothing for; files and report share them."""
+    return study.once(("documents", dataset), lambda: _documents(results_of(study, dataset)))
+
+
+def _documents(results: DatasetResults) -> list[Document]:
+    found = [
+        Document("", "results", [main_table(results), cells_table(results)]),
+        Document("ladder", "results", [ladder_table(results)]),
+        Document("statistics", "results", [
+            best_table(results), intervals_table(results), selection_table(results), order_table(results),
+        ]),
+        Document("pairs", None, [pairs_table(results)]),
+        Document("against-paper", "paper", [against_paper_table(results)]),
+        Document("hyperparameters", "hyperparameters", hyperparameter_tables(results)),
+        Document("cost", "cost", [cost_by_method_table(results), cost_by_family_table(results), cost_table(results)]),
+    ]  # fmt: skip
+    if has_rivals(results):
+        found.insert(1, Document("hagcn-against-rivals", "results", [
+            rivals_table(results), rivals_by_test_table(results),
+        ]))  # fmt: skip
+    if competitors(results.dataset):
+        found.append(Document("competitors", "paper", [competitors_table(results)]))
+    return found
 
 
 def render_tables(study: StudyRecords) -> dict[Path, str]:
@@ -57,22 +75,16 @@ def render_tables(study: StudyRecords) -> dict[Path, str]:
     """
     files: dict[Path, str] = {}
     for dataset in study.datasets:
-        results = results_of(study, dataset)
-        documents = {document.name: [_built(build, results) for build in document.tables] for document in DOCUMENTS}
         stem = study.folder.tables / dataset
-        for name, tables in documents.items():
-            files[_beside(stem, name, "md")] = "\n".join(to_markdown(table) for table in tables)
-            files[_beside(stem, name or "main", "tex")] = "\n".join(to_latex(table) for table in tables)
-            files |= {_beside(stem, table.name, "csv"): to_csv(table) for table in tables}
-        everything = [table for tables in documents.values() for table in tables]
+        everything: list[Table] = []
+        for document in documents(study, dataset):
+            files[_beside(stem, document.name, "md")] = "\n".join(map(to_markdown, document.tables))
+            files[_beside(stem, document.name or "main", "tex")] = "\n".join(map(to_latex, document.tables))
+            files |= {_beside(stem, table.name, "csv"): to_csv(table) for table in document.tables}
+            everything += document.tables
         title = f"{study.name}: {dataset_label(dataset)}"
         files[_beside(stem, "", "tex")] = latex_document(title, everything)
     return files
-
-
-def _built(build: Build, results: DatasetResults) -> Table:
-    """A table, which files, report and terminal share."""
-    return results.study.once((build, results.dataset), lambda: build(results))
 
 
 def _beside(stem: Path, name: str, suffix: str) -> Path:
@@ -89,14 +101,13 @@ def write_tables(study: StudyRecords) -> list[Path]:
 
 def html_tables(study: StudyRecords, dataset: str) -> dict[Section, list[str]]:
     """The tables of one data set as HTML fragments, by the report's section, in their order."""
-    results = results_of(study, dataset)
     sections: dict[Section, list[str]] = {"results": [], "paper": [], "hyperparameters": [], "cost": []}
-    for document in DOCUMENTS:
+    for document in documents(study, dataset):
         if document.section is not None:
-            sections[document.section] += [to_html(_built(build, results)) for build in document.tables]
+            sections[document.section] += map(to_html, document.tables)
     return sections
 
 
 def terminal_table(study: StudyRecords, dataset: str) -> RenderableType:
     """The main table for a `rich` console; plain text where the console is no terminal."""
-    return to_terminal(_built(main_table, results_of(study, dataset)))
+    return to_terminal(documents(study, dataset)[0].tables[0])

@@ -21,6 +21,8 @@ _SIGNS: dict[Mark, str] = {"": "", "best": " *", "tied": " ~", "warning": " !"}
 
 #: Rows of a LaTeX table that a page holds with its notes, in either orientation.
 _PAGE = 30
+#: Floats that LaTeX is left with at once; it holds 18 at least before it gives up.
+_FLOATS = 15
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -76,7 +78,9 @@ def to_latex(table: Table) -> str:
     """
     pages = max(1, math.ceil(len(table.rows) / _PAGE))
     ends = [len(table.rows) * page // pages for page in range(pages + 1)]
-    return "\n".join(_float(table, range(*part)) for part in itertools.pairwise(ends))
+    floats = [_float(table, range(*part)) for part in itertools.pairwise(ends)]
+    held = ["\n".join(floats[first : first + _FLOATS]) for first in range(0, pages, _FLOATS)]
+    return "\\clearpage\n".join(held)
 
 
 def _float(table: Table, rows: range) -> str:

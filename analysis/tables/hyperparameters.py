@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,21 +15,33 @@ from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, metho
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number
 from hasher.methods.registry import find_method
 from study.plan.tasks import Cell
+from study.record.export import family_of
 
 
-def hyperparameter_table(results: DatasetResults) -> Table:
-    """Every sampled hyperparameter of every cell's winner; those on an edge of their range are marked and listed."""
-    spec = results.study.spec
-    sampled = [name for name in spec.space if any(name in spec.space_for(method) for method in spec.methods)]
+def hyperparameter_tables(results: DatasetResults) -> list[Table]:
+    """A table a family, since families have few hyperparameters in common."""
+    families: dict[str, list[str]] = {}
+    for name in results.searched:
+        families.setdefault(family_of(name), []).append(name)
+    if len(families) < 2:
+        return [hyperparameter_table(results, results.searched)]
+    return [hyperparameter_table(results, names, family) for family, names in families.items()]
+
+
+def hyperparameter_table(results: DatasetResults, methods: Sequence[str], family: str = "") -> Table:
+    """Every sampled hyperparameter of the winners of some methods; those on an edge of their range are marked and
+    listed. `family` is what these methods are, where there are others."""
+    spec, cells = results.study.spec, results.cells_of(methods)
+    sampled = [name for name in spec.space if any(name in spec.space_for(method) for method in methods)]
     columns = [
         METHOD, BITS, *(Column(name, name) for name in sampled), Column("chosen_epoch", "Epochs"),
         Column("trial", "Trial"), Column("validation_score", f"Validation {results.metric}"),
         Column("on_the_edge", "On the edge of its range", "left"),
     ]  # fmt: skip
-    rows = [_row(results, cell, sampled) for cell in results.searched_cells]
-    starts = method_starts(results.searched_cells)
-    title = f"{dataset_label(results.dataset)}: hyperparameters of each cell's winner"
-    return Table("hyperparameters", title, columns, rows, _notes(results, sampled), starts)
+    rows = [_row(results, cell, sampled) for cell in cells]
+    title = f"{dataset_label(results.dataset)}: hyperparameters of each cell's winner" + (family and f", {family}")
+    name = "-".join(["hyperparameters", *re.findall(r"[a-z0-9]+", family.lower())])
+    return Table(name, title, columns, rows, _notes(results, cells, sampled), method_starts(cells))
 
 
 def _row(results: DatasetResults, cell: Cell, sampled: list[str]) -> list[Entry]:
@@ -64,16 +77,16 @@ def shown(value: Any) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _notes(results: DatasetResults, sampled: list[str]) -> list[str]:
-    spec = results.study.spec
-    found = [edge for cell in results.searched_cells for edge in _edges_of(results, cell)]
+def _notes(results: DatasetResults, cells: list[Cell], sampled: list[str]) -> list[str]:
+    spec, methods = results.study.spec, {cell.method for cell in cells}
+    found = [edge for cell in cells for edge in _edges_of(results, cell)]
     notes = ["Chosen on validation queries alone. Trials are counted from 0, epochs from 1."]
     if found:
         notes.append(
             f"{len(found)} chosen values lie within 5% of an end of their range: something better may lie beyond "
             "it, so widen the range before reading much into the value."
         )
-    fixed = sorted({f"{name} = {shown(value)}" for f in spec.methods for name, value in spec.fixed_for(f).items()})
+    fixed = sorted({f"{name} = {shown(value)}" for f in methods for name, value in spec.fixed_for(f).items()})
     if fixed:
         notes.append(f"Fixed for all trials of a method: {', '.join(fixed)}.")
     if not sampled:

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from analysis.names import dataset_label, family_starts, full_label
 from analysis.per_query import is_fixed
 from analysis.results import DatasetResults
+from analysis.rivals import NO_GRAPH, by_validation, has_rivals
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
+from analysis.tables.answer import answer, how
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
 from analysis.wording import listed
 from hasher.filters import FILTERS
 from study.plan.tasks import Cell
-
-#: The filter that is the ablation of all others.
-NO_GRAPH = "none"
+from study.record.export import family_of
 
 METHOD = Column("method", "Method", "left")
 BITS = Column("bits", "Bits")
@@ -68,7 +68,8 @@ def _notes(results: DatasetResults) -> list[str]:
         "Tied: not shown to differ from the best of the column at the 5% level (test paired by seed and query, with "
         "Holm's correction over all pairs of rows of the column).",
     ]
-    return [*notes, *_worth_of_a_graph(results), *_untested(results), *_incomplete(results), *_missing(results)]
+    found = [_worth_of_a_graph, _against_rivals, _untested, _incomplete, _missing]
+    return [*notes, *(note for about in found for note in about(results))]
 
 
 def _name(cell: Cell) -> str:
@@ -101,6 +102,15 @@ def _worth_of_a_graph(results: DatasetResults) -> list[str]:
             for shown, filters in tested
         )
     return [f"What a graph is worth, beside the same model and loss without one (the same tests): {says}."]
+
+
+def _against_rivals(results: DatasetResults) -> list[str]:
+    """Whether HAGCN holds against the other families; nothing where the study has searched none."""
+    if not has_rivals(results):
+        return []
+    families = list(dict.fromkeys(map(family_of, results.compared)))
+    between = f"Families between the lines, from the top: {listed(families)}."
+    return [between, f"{answer([by_validation(results, bits) for bits in results.bits])} {how(results.metric)}"]
 
 
 def _untested(results: DatasetResults) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from hasher.methods import registry
 from tests.analysis.synthetic import make_spec, write_study
+from tests.analysis.toys import RIVALS, Toy
 
 
 @pytest.fixture(scope="session")
@@ -25,4 +26,14 @@ def white() -> Iterator[str]:
         patch.setattr(registry, "entry_points", lambda group: [EntryPoint("white", "tests.analysis.toys:White", group)])
         registry.methods.cache_clear()
         yield "white"
+    registry.methods.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def rivals() -> Iterator[tuple[Toy, ...]]:
+    """As many methods of other families as a large study has (`toys`), as if they were built in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "BUILT_IN", (*registry.BUILT_IN, *RIVALS))
+        registry.methods.cache_clear()
+        yield RIVALS
     registry.methods.cache_clear()

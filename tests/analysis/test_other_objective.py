@@ -107,10 +107,10 @@ def test_the_winner_is_the_best_by_it_and_the_replicates_are_trained_like_that(s
         assert set(test_runs(study, method, bits)["learning_rate"]) == {best["learning_rate"]}
         assert set(test_runs(study, method, bits)["epochs"]) == {best["chosen_epoch"]}
     assert results.winners["map_at_k"].is_monotonic_decreasing and not results.winners["map"].is_monotonic_decreasing
-    row = rows_of(hyperparameter_table(results))["gcn", "16"]
+    row = rows_of(hyperparameter_table(results, results.searched))["gcn", "16"]
     winner = study.winner(Cell("digits", "gcn", 16))
     assert float(row["validation_score"]) == pytest.approx(winner["map_at_k"]) and row["trial"] == str(winner["index"])
-    assert f"Validation {TITLE}" in headings(hyperparameter_table(results))
+    assert f"Validation {TITLE}" in headings(hyperparameter_table(results, results.searched))
 
 
 def test_the_main_table_has_its_means_and_marks_the_best_by_it(study, results):

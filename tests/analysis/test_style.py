@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import matplotlib.colors
+import matplotlib.markers
 import numpy as np
 import pytest
 
@@ -24,7 +25,32 @@ DICHROMATS = {
 
 def test_every_method_has_a_look():
     assert style.METHODS.keys() == FILTERS.keys()
-    assert style.METHODS.keys() | style.BACKGROUND.keys() == methods().keys() | REFERENCES.keys()
+    own = style.METHODS.keys() | style.BACKGROUND.keys()
+    assert own <= methods().keys() | REFERENCES.keys() and REFERENCES.keys() <= own
+    assert all(method.family in style.FAMILIES for name, method in methods().items() if name not in own)
+
+
+def test_rivals_have_the_colour_of_their_family_and_a_marker_each(rivals):
+    looks = {one.name: style.look(one.name) for one in rivals}
+    assert len({(look.colour, look.marker) for look in looks.values()}) == len(rivals)
+    for one in rivals:
+        colour, markers = style.FAMILIES[one.family]
+        assert looks[one.name].colour == colour and looks[one.name].marker in markers
+
+
+def test_markers_of_families_are_filled_and_nobody_elses():
+    """Points of trials have no edge to be seen by."""
+    own = [look.marker for look in [*style.METHODS.values(), *style.BACKGROUND.values()]]
+    found = [marker for _, markers in style.FAMILIES.values() for marker in markers]
+    assert len({*own, *found}) == len(own) + len(found)
+    assert all(one in matplotlib.markers.MarkerStyle.filled_markers or one[1] in (0, 1) for one in found)
+
+
+def test_what_stands_back_is_paler_than_what_does_not():
+    for family in [*style.FAMILIES, "HAGCN", "of another package"]:
+        look = style.pale(family)
+        lightness = _lab(_linear(matplotlib.colors.to_rgb(look.colour)))[0]
+        assert 70 < lightness < 95 and look.marker == ""
 
 
 def test_a_method_of_another_package_always_looks_the_same():
@@ -56,11 +82,12 @@ def test_markers_alone_tell_all_methods_apart():
 
 
 @pytest.mark.parametrize("kind", ["normal", *DICHROMATS])
-def test_colours_of_filters_differ_to_every_kind_of_eye(kind):
+def test_colours_of_filters_and_families_differ_to_every_kind_of_eye(kind):
     matrix = np.array(DICHROMATS.get(kind, np.eye(3)))
     seen = {}
-    for name, look in style.METHODS.items():
-        colour = np.array(matplotlib.colors.to_rgb(look.colour))
+    families = {family: colour for family, (colour, _) in style.FAMILIES.items()}
+    for name, shade in {**{name: look.colour for name, look in style.METHODS.items()}, **families}.items():
+        colour = np.array(matplotlib.colors.to_rgb(shade))
         linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
         seen[name] = _lab(np.clip(matrix @ linear, 0, 1))
     distances = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in itertools.combinations(seen, 2)}
