@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from analysis.names import in_order, label, meant
+from analysis.names import by_family, in_order, label, meant
 from analysis.results import DatasetResults
 from analysis.study_records import StudyRecords
 from analysis.wording import listed
 from hasher.errors import UserError
-from study.record.export import family_of
 
 #: Rows of the main table that figures draw all in colour.
 MOST_ROWS = 12
@@ -43,8 +42,7 @@ def chosen(results: DatasetResults) -> list[str] | None:
     if len(results.compared) <= MOST_ROWS:
         return None
     means = {name: _standing(results, name) for name in results.compared}
-    families = dict.fromkeys(family_of(name) for name in results.compared)
-    best = [max((one for one in means if family_of(one) == family), key=lambda one: means[one]) for family in families]
+    best = [max(names, key=lambda one: means[one]) for names in by_family(results.compared).values()]
     yardstick = [YARDSTICK] if YARDSTICK in results.compared else []
     best.sort(key=lambda name: means[name], reverse=True)
     return in_order(list(dict.fromkeys([*yardstick, *best]))[:MOST])

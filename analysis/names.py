@@ -55,6 +55,14 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=place)
 
 
+def by_family(names: Iterable[str]) -> dict[str, list[str]]:
+    """Methods and references by their family, both in the order they are given."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(family_of(name), []).append(name)
+    return found
+
+
 def family_starts(names: Iterable[str]) -> list[int]:
     """Places in a list of methods at which another family begins, the first one's among them."""
     families = [family_of(name) for name in names]

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.names import in_order, label
+from analysis.names import by_family, in_order, label
 from analysis.results import DatasetResults
 from analysis.statistics.column import Pair, compare_with
 from analysis.statistics.verdict import Verdict, verdict
@@ -54,13 +54,9 @@ def graph_filters(results: DatasetResults) -> list[str]:
     return [name for name in results.searched if name in FILTERS and name != NO_GRAPH]
 
 
-def other_hashes(results: DatasetResults) -> dict[str, list[str]]:
-    """Hashes of the main table by family, other than HAGCN's. A ranking by float vectors is no hash."""
-    found: dict[str, list[str]] = {}
-    for name in results.compared:
-        if name not in REFERENCES and family_of(name) != OURS:
-            found.setdefault(family_of(name), []).append(name)
-    return found
+def other_hashes(results: DatasetResults) -> list[str]:
+    """Hashes of the main table that are not HAGCN's. A ranking by float vectors is no hash."""
+    return [name for name in results.compared if name not in REFERENCES and family_of(name) != OURS]
 
 
 def has_rivals(results: DatasetResults) -> bool:
@@ -80,7 +76,7 @@ def _by_validation(results: DatasetResults, bits: int) -> Contest:
     ours = _best_by_validation(results, graph_filters(results), bits)
     against: list[str] = []
     absent: list[str] = []
-    for family, names in other_hashes(results).items():
+    for family, names in by_family(other_hashes(results)).items():
         searched = [name for name in names if name in results.searched]
         chosen = _best_by_validation(results, searched, bits)
         as_they_are = [name for name in names if name not in searched]
@@ -106,10 +102,9 @@ def _best_by_validation(results: DatasetResults, names: Iterable[str], bits: int
 def by_test(results: DatasetResults, bits: int) -> Contest:
     """HAGCN stands by the filter with the best mean test score, against every other hash, by the column's own tests."""
     ours = best_by_test(results, graph_filters(results), bits)
-    others = [name for names in other_hashes(results).values() for name in names]
     if ours is None:
         return Contest(results.dataset, bits, None, (), (OURS,))
-    found = {name: results.column(bits).between(ours, name) for name in in_order(others)}
+    found = {name: results.column(bits).between(ours, name) for name in other_hashes(results)}
     pairs = tuple(pair for pair in found.values() if pair is not None)
     return Contest(results.dataset, bits, ours, pairs, tuple(label(name) for name, pair in found.items() if not pair))
 

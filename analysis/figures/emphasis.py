@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.figures import canvas
 from analysis.highlight import chosen, in_words
-from analysis.names import label
+from analysis.names import by_family, label
 from analysis.results import DatasetResults
 from analysis.wording import counted
 from study.record.export import family_of
@@ -48,10 +48,10 @@ class Emphasis:
         """
         coloured, others = self.split(methods)
         handles, labels = [canvas.handle(style.look(one), **changes) for one in coloured], [*map(label, coloured)]
-        families, seen = [family_of(one) for one in others], {family_of(one) for one in coloured}
-        for family in dict.fromkeys(families):
+        seen = by_family(coloured)
+        for family, pale in by_family(others).items():
             handles.append(canvas.handle(style.pale(family), linewidth=2))
-            labels.append(f"{family}: {families.count(family)}" + (" more" if family in seen else ""))
+            labels.append(f"{family}: {len(pale)}" + (" more" if family in seen else ""))
         return handles, labels
 
     def remark(self, methods: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.names import dataset_label, family_starts, label
+from analysis.names import by_family, dataset_label, family_starts, label
 from analysis.per_query import difference
 from analysis.results import DatasetResults
 from analysis.statistics.column import FEWEST
@@ -16,7 +16,6 @@ from analysis.statistics.paired import paired_test
 from analysis.summary import count_headings
 from analysis.tables.scores import BITS, METHOD, bits_entry, count_columns, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
-from study.record.export import family_of
 
 _HOUR = 3600.0
 _CELL_SECONDS = (
@@ -94,10 +93,7 @@ def cost_by_family_table(results: DatasetResults) -> Table:
         Column("cheapest", "Cheapest", "left"), Column("dearest", "Dearest", "left"),
         Column("device_hours", "Device-hours"),
     ]  # fmt: skip
-    families: dict[str, list[str]] = {}
-    for name in results.compared:
-        families.setdefault(family_of(name), []).append(name)
-    rows = [_family_row(results, family, names) for family, names in families.items()]
+    rows = [_family_row(results, family, names) for family, names in by_family(results.compared).items()]
     everything = _family_row(results, "All", results.compared)
     notes = [
         f"{_DEVICE_SECONDS} Means over the cells that had any: a method that is not searched has no search. Cheapest "

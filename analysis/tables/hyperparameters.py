@@ -9,20 +9,17 @@ from typing import Any
 import pandas as pd
 
 from analysis.edges import Edge, edges
-from analysis.names import dataset_label
+from analysis.names import by_family, dataset_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number
 from hasher.methods.registry import find_method
 from study.plan.tasks import Cell
-from study.record.export import family_of
 
 
 def hyperparameter_tables(results: DatasetResults) -> list[Table]:
     """A table a family, since families have few hyperparameters in common."""
-    families: dict[str, list[str]] = {}
-    for name in results.searched:
-        families.setdefault(family_of(name), []).append(name)
+    families = by_family(results.searched)
     if len(families) < 2:
         return [hyperparameter_table(results, results.searched)]
     return [hyperparameter_table(results, names, family) for family, names in families.items()]

@@ -97,8 +97,7 @@ def rivals_by_test_table(results: DatasetResults) -> Table:
 
 def _by_test_row(results: DatasetResults, bits: int) -> list[Entry]:
     one = rivals.by_test(results, bits)
-    others = [name for names in rivals.other_hashes(results).values() for name in names]
-    best = rivals.best_by_test(results, others, bits)
+    best = rivals.best_by_test(results, rivals.other_hashes(results), bits)
     row = [count(bits)]
     for name in (one.ours, best):
         if name is None:
