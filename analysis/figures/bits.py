@@ -57,8 +57,9 @@ def _points(results: DatasetResults, methods: list[str]) -> Points:
 
 
 def _printed(results: DatasetResults) -> Printed:
-    """The paper's numbers of this study's methods; empty where it has none."""
-    found = {method: printed_of(results.dataset, method) for method in sorted(results.methods)}
+    """The paper's numbers of this study's methods that are in colour; empty where it has none."""
+    coloured, _ = emphasis_of(results).split(sorted(results.methods))
+    found = {method: printed_of(results.dataset, method) for method in coloured}
     return {method: numbers for method, numbers in found.items() if numbers}
 
 
@@ -121,7 +122,7 @@ def _draw_lines(results: DatasetResults, shown: Points, printed: Printed) -> Fig
         means = np.array([point.mean for point in points])
         spread = [means - [point.low for point in points], [point.high for point in points] - means]
         panel.errorbar(at, means, yerr=spread, **style.look(method).line_style(), capsize=2, elinewidth=1, zorder=3)
-    _draw_printed(panel, {name: printed[name] for name in emphasis.split(printed)[0]}, place)
+    _draw_printed(panel, printed, place)
     panel.set_xticks(range(len(lengths)), [str(bits) for bits in lengths])
     panel.set_xlim(-0.35, len(lengths) - 0.65)
     panel.grid(visible=False, axis="x")
