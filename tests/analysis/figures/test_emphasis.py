@@ -7,7 +7,6 @@ import re
 import matplotlib.colors
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_tables import rows_of
 
 from analysis import highlight, style
 from analysis.command import main
@@ -22,13 +21,14 @@ from analysis.results import results_of
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables.against_paper import against_paper_table
 from analysis.tables.competitors import competitors_table
-from analysis.tables.cost import cost_by_family_table, cost_by_filter_table
+from analysis.tables.cost import cost_by_family_table, cost_by_method_table
 from analysis.tables.formats import to_csv, to_latex
 from analysis.tables.statistics import order_table, pairs_table
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
 from study.record.export import family_of
 from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
+from tests.analysis.tables.test_tables import rows_of
 
 #: The best of each family by the truth.
 BEST = ["fourier", "toy_knnh", "toy_sgh", "toy_cibhash", "released_toy_spline", "float_cosine"]
@@ -166,7 +166,7 @@ def test_cost_is_told_by_method_and_by_family(study, results):
         spent = records[records["kind"] == kind]["device_seconds"].sum()
         assert float(by_family["Neural hashes"][column]) == pytest.approx(spent / 12)
         own = study.records.query("method == 'toy_agh' and kind == @kind")["device_seconds"].sum()
-        assert float(rows_of(cost_by_filter_table(results))["toy_agh"][column]) == pytest.approx(own / 2)
+        assert float(rows_of(cost_by_method_table(results))["toy_agh"][column]) == pytest.approx(own / 2)
     assert by_family["Float vectors"]["search_seconds"] == MISSING
     assert by_family["Linear hashes"]["searched"] == "2" and by_family["Linear hashes"]["tested"] == "8"
 

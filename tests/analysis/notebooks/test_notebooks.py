@@ -23,7 +23,7 @@ def test_there_are_three_and_each_takes_its_study_as_a_parameter():
     assert [path.stem for path in notebooks()] == ["hyperparameters", "paper_tables", "retrieval_quality"]
     for path in notebooks():
         parameters = [cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]
-        assert len(parameters) == 1 and parameters[0].source.startswith('run = "runs/digits"')
+        assert len(parameters) == 1 and parameters[0].source.startswith('folder = "runs/digits"')
 
 
 def test_they_are_saved_with_the_tables_of_todays_code(study_folder):

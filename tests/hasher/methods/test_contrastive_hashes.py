@@ -125,7 +125,7 @@ def test_crovca_s_loss_is_its_terms_and_targets_have_no_gradient() -> None:
 
 
 def test_the_hash_coder_is_as_wide_as_the_embedding_unless_it_is_told() -> None:
-    for given, width in ((None, 12), (7, 7)):
+    for given, width in ((0, 12), (7, 7)):
         encoder = CroVCAModel(CroVCAConfig(hidden_width=given), torch.zeros(12)).encoder
         assert encoder.to_continuous.out_features == width  # type: ignore[union-attr]
 

@@ -62,8 +62,9 @@ def test_a_description_is_of_the_file_only_where_its_words_stand(tmp_path: Path)
 def test_each_hyperparameter_of_each_method_is_fixed_sampled_or_a_default(path: Path) -> None:
     study = read_study(path, {"datasets": ["mine.npz"]})
     for name in study.spec.methods:
-        own = HAGCNConfig(filter=name)
-        for key in find_method(name).hyperparameters:
+        method = find_method(name)
+        own = method.configure({})
+        for key in method.hyperparameters:
             named = key in study.spec.fixed_for(name) or key in study.spec.space_for(name)
             value = study.origins.hyperparameters.get(key)
             value = value.get(name) if isinstance(value, dict) else value
