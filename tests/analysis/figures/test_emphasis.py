@@ -74,8 +74,8 @@ def test_the_best_of_every_family_and_itq_are_in_colour(results):
     assert len(highlight.chosen(results)) <= highlight.MOST
 
 
-def test_of_a_few_all_are(run_directory):
-    assert highlight.chosen(results_of(load_study(run_directory), "digits")) is None
+def test_of_a_few_all_are(study_folder):
+    assert highlight.chosen(results_of(load_study(study_folder), "digits")) is None
 
 
 def test_a_method_that_lacks_a_length_is_not_the_best_for_its_lack(study):
@@ -129,7 +129,7 @@ def test_a_panel_each_is_for_a_few(figures, drawn, key):
 
 
 def test_every_cell_is_in_the_heat_map_and_every_method_in_the_boxes(study, drawn):
-    assert drawn["filter-by-bits"].axes[0].images[0].get_array().shape == (len(study.spec.methods), 2)
+    assert drawn["method-by-bits"].axes[0].images[0].get_array().shape == (len(study.spec.methods), 2)
     ticks = drawn["bit-balance"].axes[0].get_yticklabels()
     assert [tick.get_text() for tick in ticks] == [label(one) for one in results_of(study, "stl10").compared[:-1]]
 
