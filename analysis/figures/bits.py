@@ -108,7 +108,9 @@ def _draw_lines(results: DatasetResults, shown: Points, printed: Printed) -> Fig
     place = {bits: number for number, bits in enumerate(lengths)}
     for method in others:
         points = shown[method]
-        panel.plot([place[point.bits] for point in points], [point.mean for point in points], **pale_line(method))
+        lengths_of = [place[point.bits] for point in points]
+        dotted = {**pale_line(method), "marker": "."}  # a line of one length could not be seen
+        panel.plot(lengths_of, [point.mean for point in points], **dotted)
     for method, points in baselines.items():
         panel.plot(
             [place[point.bits] for point in points],

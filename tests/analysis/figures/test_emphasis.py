@@ -128,6 +128,11 @@ def test_a_panel_each_is_for_a_few(figures, drawn, key):
     assert "Shown: the best of every family by mean test mAP, and ITQ;" in figures[key].caption
 
 
+def test_every_method_of_map_by_bits_could_be_seen_at_a_single_length(drawn):
+    lines = [line for line in drawn["map-by-bits"].axes[0].get_lines() if len(line.get_xdata()) == 2]
+    assert len(lines) > 12 and all(line.get_marker() not in ("", "None", None) for line in lines)
+
+
 def test_every_cell_is_in_the_heat_map_and_every_method_in_the_boxes(study, drawn):
     assert drawn["method-by-bits"].axes[0].images[0].get_array().shape == (len(study.spec.methods), 2)
     ticks = drawn["bit-balance"].axes[0].get_yticklabels()
