@@ -50,6 +50,7 @@ ELSEWHERE = {
     r"analysis runs/paper": "of three data sets, otherwise as of runs/digits",
     r"--mlflow": "a client that is slow to start: tests/study/drive/tracking/test_clients.py",
     r"FILE\.yaml": "stands for any search space",
+    r"rivals\.yaml": "of all methods, as README's --methods all",
 }
 #: Embedding files of the pages, which are made of images that are not here.
 STAND_INS = ("clipart", "clipart_fine", "fashion_lite0", "glyphs", "glyphs_pixels", *EMBEDDABLE)
