@@ -54,10 +54,6 @@ BACKGROUND: dict[str, Look] = {
     "float_cosine": Look(GREY, ".", (0, (1, 1))),
     "float_diffusion": Look(GREY, "p", (0, (2, 1))),
     "itq": Look(GREY, "*", (0, (4, 1, 1, 1))),
-    "knnh": Look(GREY, "1", (0, (5, 1, 1, 1))),
-    "agh": Look(GREY, "2", (0, (3, 1))),
-    "imh": Look(GREY, "3", (0, (3, 1, 1, 1))),
-    "sgh": Look(GREY, "4", (0, (3, 1, 1, 1, 1, 1))),
     "pca_sign": Look(GREY, "x", (0, (4, 1, 1, 1, 1, 1))),
     "lsh": Look(GREY, "+", (0, (6, 2))),
 }

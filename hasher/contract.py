@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -57,31 +57,45 @@ class MethodConfig(BaseModel):
         return all(name not in values or values[name] in allowed for name, allowed in wanted.items())  # type: ignore[operator]
 
 
+#: Fields of methods that are trained by gradient, of which each family has defaults of its own.
+Start = Annotated[
+    Literal["itq", "random"], Field(description="the untrained codes: those of ITQ, or of random weights")
+]
+Batches = Annotated[
+    Literal["neighbourhood", "graph", "random"],
+    Field(
+        description="what a mini-batch is made of: leaves of neighbours, of neighbours by the graph of all training "
+        "items, or items at random"
+    ),
+]
+BatchSize = Annotated[int, Field(ge=2, description="items in a mini-batch (n)")]
+LearningRate = Annotated[float, Field(gt=0, description="step size of Adam; with `one_cycle` its peak")]
+Schedule = Annotated[
+    Literal["one_cycle", "cosine", "constant"],
+    Field(
+        description="`one_cycle` raises the step size to its peak and lets it fall to nothing; `cosine` lets it fall"
+    ),
+]
+Averaging = Annotated[
+    float, Field(ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average")
+]
+Epochs = Annotated[int, Field(ge=1, description="passes over the training items, which the schedule is laid out for")]
+
+
 class TrainedConfig(MethodConfig):
     """What methods that are trained by gradient have in common."""
 
-    start: Literal["itq", "random"] = Field(
-        "itq", description="the untrained codes: those of ITQ, or of random weights"
-    )
-    batches: Literal["neighbourhood", "graph", "random"] = Field(
-        "neighbourhood",
-        description="what a mini-batch is made of: leaves of neighbours, of neighbours by the graph of all training "
-        "items, or items at random",
-    )
+    start: Start = "itq"
+    batches: Batches = "neighbourhood"
     leaf_size: int = Field(
         32, ge=1, description="items in a leaf of `neighbourhood` and `graph`, about (m)",
         json_schema_extra=only_where(batches=("neighbourhood", "graph")),
     )  # fmt: skip
-    batch_size: int = Field(256, ge=2, description="items in a mini-batch (n)")
-    learning_rate: float = Field(0.01, gt=0, description="step size of Adam; with `one_cycle` its peak")
-    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "one_cycle",
-        description="`one_cycle` raises the step size to its peak and lets it fall to nothing; `cosine` lets it fall",
-    )
-    averaging: float = Field(
-        0.9, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"
-    )
-    epochs: int = Field(20, ge=1, description="passes over the training items, which the schedule is laid out for")
+    batch_size: BatchSize = 256
+    learning_rate: LearningRate = 0.01
+    schedule: Schedule = "one_cycle"
+    averaging: Averaging = 0.9
+    epochs: Epochs = 20
     stop_after: int | None = Field(None, ge=1, description="passes after which training stops all the same")
 
     @property

@@ -1,4 +1,4 @@
-"""Types of options that more than one command line has."""
+"""Types of options that more than one command line has, for `argparse`, which then tells what it was given instead."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from hasher.methods.registry import resolve, resolve_several
 
 
 def method_name(written: str) -> str:
-    """The name of the method that is meant; for `argparse`, which then tells what it was given in place of one."""
+    """The name of the method that is meant."""
     try:
         return resolve(written)
     except ValueError as error:

@@ -32,7 +32,7 @@ def add_parser(subparsers: Any, name: str) -> None:
     for field, info in _hyperparameters().items():
         parser.add_argument(
             f"--{field.replace('_', '-')}", dest=f"config_{field}", type=_type_of(info.annotation), metavar="VALUE",
-            help=f"{info.description or field} (default {info.default})",
+            help=f"{info.description or field} (default {_default(field)})",
         )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="initial weights and order of the mini-batches (default 0)")
     parser.add_argument("--split-seed", type=int, default=0, help="which items are queries (default 0)")
@@ -99,6 +99,13 @@ def _hyperparameters() -> dict[str, Any]:
         own = {name: info for name, info in method.Config.model_fields.items() if name not in method.given}
         found = own | found
     return found
+
+
+def _default(field: str) -> str:
+    """The default of a field, where the methods that have it agree on one."""
+    found = {repr(method.Config.model_fields[field].default) for method in methods().values()
+             if field in method.Config.model_fields}  # fmt: skip
+    return found.pop().strip("'") if len(found) == 1 else "the method's own"
 
 
 def _evaluate(training: Training, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:

@@ -1,6 +1,6 @@
 """The graph of all training items: too large for matrices, so an item's response to a filter is a sparse row."""
 
-from hasher.database_graph.graph import DatabaseGraph, build_graph, cached_nearest
+from hasher.database_graph.graph import DatabaseGraph, build_graph
 from hasher.database_graph.responses import DatabaseArrays, DatabaseTensors, ItemModes, ItemResponses, ItemRows
 
 __all__ = [
@@ -11,5 +11,4 @@ __all__ = [
     "ItemResponses",
     "ItemRows",
     "build_graph",
-    "cached_nearest",
 ]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hasher.content_cache import ContentCache
 from hasher.database_graph.kernels import Rows, reached_items
-from hasher.database_graph.neighbours import nearest, unit_vectors
 from hasher.graph import LEAST_COSINE
 
 #: Items that an item's responses are told of: those that diffusion from it reaches most. It bounds the memory of a
@@ -76,29 +75,23 @@ class DatabaseGraph:
         return eigenvalues, vectors
 
 
-def cached_nearest(
-    features: NDArray[np.float32], mean: NDArray[np.float32], cache: ContentCache, k: int
-) -> list[NDArray[Any]]:
-    """`nearest` of `features` (n, d) centred on `mean` (d,): items (n, k) and cosines (n, k), from the cache."""
-    return cache.get(f"nearest-{k}", 2, lambda: nearest(unit_vectors(features, mean), k))
-
-
 def build_graph(
-    features: NDArray[np.float32], mean: NDArray[np.float32], cache: ContentCache, k: int, edge_power: float
+    neighbours: tuple[NDArray[np.int32], NDArray[np.float32]], cache: ContentCache, edge_power: float
 ) -> DatabaseGraph:
-    """The graph of `features` (n, d), centred on `mean` (d,), that links each item to its `k` nearest.
+    """The graph that links each of n items to its nearest, as `hasher.database_graph.neighbours.nearest` has them:
+    their numbers and cosines, (n, k) each.
 
     Weights are those of `hasher.graph.knn_graph`.
     """
-
-    items, cosines = cached_nearest(features, mean, cache, k)
+    items, cosines = neighbours
+    count = len(items)
     found = items >= 0
     starts = np.repeat(np.arange(len(items)), items.shape[1]).reshape(items.shape)[found]
     own = 1 / np.sqrt(np.maximum(cosines.max(axis=1), LEAST_COSINE))
     weights = np.minimum(np.maximum(cosines[found], 0) * own[starts] * own[items[found]], 1) ** np.float32(edge_power)
-    directed = scipy.sparse.csr_array((weights, (starts, items[found])), shape=(len(features), len(features)))
-    looped = directed.maximum(directed.T) + scipy.sparse.eye_array(len(features), dtype=np.float32)
+    directed = scipy.sparse.csr_array((weights, (starts, items[found])), shape=(count, count))
+    looped = directed.maximum(directed.T) + scipy.sparse.eye_array(count, dtype=np.float32)
     scale = scipy.sparse.diags_array(1 / np.sqrt(looped.sum(axis=1, dtype=np.float64)).astype(np.float32))
     adjacency = scipy.sparse.csr_array(scale @ looped @ scale)
     adjacency.sort_indices()
-    return DatabaseGraph(adjacency, f"graph-{k}-{edge_power:g}", cache)
+    return DatabaseGraph(adjacency, f"graph-{items.shape[1]}-{edge_power:g}", cache)

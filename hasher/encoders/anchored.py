@@ -9,21 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hasher.encoders.encoder import Encoder
+from hasher.encoders.encoder import Encoder, at_length_one, centred
 
 #: What becomes of the lengths of centred embeddings.
 Lengths = Literal["kept", "one"]
-
-
-def centred(features: Tensor, mean: Tensor) -> Tensor:
-    """`features` (n, d) less their mean (d,)."""
-    return features - mean
-
-
-def at_length_one(features: Tensor, mean: Tensor) -> Tensor:
-    """`features` (n, d) less their mean (d,), at length 1; a zero vector stays zero."""
-    vectors = features - mean
-    return vectors.div_(torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_(min=1e-12))
 
 
 #: By the name that a configuration has for it.

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
+
+
+def centred(features: Tensor, mean: Tensor) -> Tensor:
+    """`features` (n, d) less their mean (d,)."""
+    return features - mean
+
+
+def at_length_one(features: Tensor, mean: Tensor) -> Tensor:
+    """`features` (n, d) less their mean (d,), at length 1; a zero vector stays zero."""
+    vectors = features - mean
+    return vectors.div_(torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_(min=1e-12))
 
 
 class Encoder(nn.Module, ABC):

@@ -9,18 +9,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hasher.encoders.encoder import Encoder
+from hasher.encoders.encoder import Encoder, at_length_one
 
 
 class TrainedEncoder(Encoder):
-    """An encoder that is trained by gradient, on embeddings that were normalised once and for all."""
+    """An encoder that is trained by gradient, on embeddings that were normalised once and for all.
+
+    `to_bits` is its last layer with weights to be learned, but for a normalisation of its outputs.
+    """
+
+    to_bits: nn.Linear
+
+    @property
+    def bits(self) -> int:
+        return self.to_bits.out_features
 
     @torch.no_grad()  # embeddings are given; this way the steps can be done in place, in half the time
     def normalise(self, features: Tensor) -> Tensor:
         """Centre on the training mean, scale to length sqrt(d)/5: (n, d) → (n, d). A zero vector stays zero."""
-        centred = features - self.mean
-        length = torch.linalg.vector_norm(centred, dim=1, keepdim=True).clamp_(min=1e-12)
-        return centred.div_(length).mul_(features.shape[1] ** 0.5 / 5)
+        return at_length_one(features, self.mean).mul_(features.shape[1] ** 0.5 / 5)
 
     @abstractmethod
     def outputs(self, normalised: Tensor) -> Tensor:
@@ -38,9 +45,11 @@ class TrainedEncoder(Encoder):
         c is at most `room`. Batch normalisation, where there is any, has its initial statistics.
         """
 
-    @abstractmethod
+    @torch.no_grad()
     def rescale(self, size: float) -> None:
-        """Divide the outputs by `size`."""
+        """Divide what `to_bits` gives by `size`."""
+        self.to_bits.weight.div_(size)
+        self.to_bits.bias.div_(size)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.outputs(self.normalise(features))
@@ -54,10 +63,6 @@ class OneLayerEncoder(TrainedEncoder):
         self.to_bits = nn.Linear(mean.shape[0], bits)
 
     @property
-    def bits(self) -> int:
-        return self.to_bits.out_features
-
-    @property
     def room(self) -> int:
         return self.width
 
@@ -69,11 +74,6 @@ class OneLayerEncoder(TrainedEncoder):
     def become_linear(self, directions: Tensor, mixing: Tensor) -> None:
         self.to_bits.weight.copy_(mixing @ directions)
         self.to_bits.bias.zero_()
-
-    @torch.no_grad()
-    def rescale(self, size: float) -> None:
-        self.to_bits.weight.div_(size)
-        self.to_bits.bias.div_(size)
 
 
 class RawEncoder(OneLayerEncoder):
@@ -116,10 +116,6 @@ class TwoLayerEncoder(TrainedEncoder):
         self.norm = nn.Identity() if norm is None else norm
 
     @property
-    def bits(self) -> int:
-        return self.to_bits.out_features
-
-    @property
     def room(self) -> int:
         return self.to_continuous.out_features // 2
 
@@ -140,10 +136,6 @@ class TwoLayerEncoder(TrainedEncoder):
         self.to_bits.weight.zero_()
         self.to_bits.weight[:, :half], self.to_bits.weight[:, half : 2 * half] = mixing, -mixing
         self.to_bits.bias.zero_()
-
-    @torch.no_grad()
-    def rescale(self, size: float) -> None:
-        self.to_bits.weight.div_(size)
 
 
 class BatchNorm(nn.BatchNorm1d):

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from hasher.contract import BatchSize, Epochs
 from hasher.encoders import OneLayerEncoder
 from hasher.methods.neural import NeuralMethod
 from hasher.methods.pairs import PairsConfig, cosine_error
@@ -26,8 +27,8 @@ class BiHalfConfig(PairsConfig):
     """
 
     gamma: float = Field(6.0, ge=0, description="how strongly outputs are drawn to their half's code (γ)")
-    batch_size: int = Field(32, ge=2, description="items in a mini-batch (n)")
-    epochs: int = Field(300, ge=1, description="passes over the training items, which the schedule is laid out for")
+    batch_size: BatchSize = 32
+    epochs: Epochs = 300
 
 
 class BiHalfModel(TrainedModel):

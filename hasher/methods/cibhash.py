@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from hasher.contract import Epochs
 from hasher.encoders import TwoLayerEncoder
 from hasher.methods.neural import NeuralConfig, NeuralMethod
 from hasher.training.signs import signs, straight_through
@@ -21,7 +22,7 @@ class CIBHashConfig(NeuralConfig, ViewsConfig):
     hidden_width: int = Field(1024, ge=1, description="width of the layer between embedding and code")
     temperature: float = Field(0.3, gt=0, description="of the contrastive loss (τ)")
     lambda_kl: float = Field(0.001, ge=0, description="weight of the information bottleneck (β)")
-    epochs: int = Field(60, ge=1, description="passes over the training items, which the schedule is laid out for")
+    epochs: Epochs = 60
 
 
 def code(logits: Tensor) -> Tensor:

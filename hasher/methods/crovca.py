@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from hasher.contract import BatchSize, Epochs, Schedule
 from hasher.encoders import BatchNorm, TwoLayerEncoder
 from hasher.methods.neural import NeuralConfig, NeuralMethod
 from hasher.training.views import TwoViewModel, ViewsConfig
@@ -23,13 +23,10 @@ class CroVCAConfig(NeuralConfig, ViewsConfig):
     )
     lambda_rate: float = Field(0.1, ge=0, description="weight of the coding rate")
     distortion: float = Field(0.05, gt=0, description="that the coding rate allows (ε²): the smaller, the finer")
-    batch_size: int = Field(256, ge=2, description="items in a mini-batch (n)")
+    batch_size: BatchSize = 256
     weight_decay: float = Field(0.01, ge=0, description="of AdamW")
-    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "cosine",
-        description="`one_cycle` raises the step size to its peak and lets it fall to nothing; `cosine` lets it fall",
-    )
-    epochs: int = Field(5, ge=1, description="passes over the training items, which the schedule is laid out for")
+    schedule: Schedule = "cosine"
+    epochs: Epochs = 5
 
 
 def alignment_loss(first: Tensor, second: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pydantic import Field
 from torch import Tensor
 
+from hasher.contract import BatchSize, Epochs
 from hasher.encoders import OneLayerEncoder
 from hasher.methods.neural import NeuralMethod
 from hasher.methods.pairs import PairsConfig, cosine_error
@@ -25,8 +26,8 @@ class GreedyHashConfig(PairsConfig):
     """
 
     lambda_quant: float = Field(0.1, ge=0, description="weight of the quantisation loss")
-    batch_size: int = Field(32, ge=2, description="items in a mini-batch (n)")
-    epochs: int = Field(60, ge=1, description="passes over the training items, which the schedule is laid out for")
+    batch_size: BatchSize = 32
+    epochs: Epochs = 60
 
 
 class GreedyHashModel(TrainedModel):

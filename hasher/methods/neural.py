@@ -7,34 +7,19 @@ as they are HAGCN's, so that a table can tell an objective from what surrounds i
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
-from hasher.contract import TrainedConfig
+from hasher.contract import Averaging, Batches, BatchSize, LearningRate, Schedule, Start, TrainedConfig
 from hasher.training.method import GradientMethod
 
 
 class NeuralConfig(TrainedConfig):
     """`TrainedConfig` with the defaults of the literature."""
 
-    start: Literal["itq", "random"] = Field(
-        "random", description="the untrained codes: those of ITQ, or of random weights"
-    )
-    batches: Literal["neighbourhood", "graph", "random"] = Field(
-        "random",
-        description="what a mini-batch is made of: leaves of neighbours, of neighbours by the graph of all training "
-        "items, or items at random",
-    )
-    batch_size: int = Field(64, ge=2, description="items in a mini-batch (n)")
-    learning_rate: float = Field(0.001, gt=0, description="step size of Adam; with `one_cycle` its peak")
-    schedule: Literal["one_cycle", "cosine", "constant"] = Field(
-        "constant",
-        description="`one_cycle` raises the step size to its peak and lets it fall to nothing; `cosine` lets it fall",
-    )
-    averaging: float = Field(
-        0.0, ge=0, lt=1, description="share of the encoder's moving average that a step keeps; 0: no average"
-    )
+    start: Start = "random"
+    batches: Batches = "random"
+    batch_size: BatchSize = 64
+    learning_rate: LearningRate = 0.001
+    schedule: Schedule = "constant"
+    averaging: Averaging = 0.0
 
 
 class NeuralMethod(GradientMethod):

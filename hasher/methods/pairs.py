@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from hasher.contract import LearningRate
 from hasher.methods.neural import NeuralConfig
 
 Pairs = Literal["halves", "all"]
@@ -29,7 +30,7 @@ class PairsConfig(NeuralConfig):
     pairs: Pairs = Field(
         "halves", description="pairs of a mini-batch that are compared: its first half with its second, or all"
     )
-    learning_rate: float = Field(0.0001, gt=0, description="step size of Adam; with `one_cycle` its peak")
+    learning_rate: LearningRate = 0.0001
 
 
 def pair_cosines(rows: Tensor, pairs: Pairs) -> Tensor:

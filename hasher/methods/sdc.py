@@ -15,6 +15,7 @@ from scipy.special import betaincinv
 from torch import Tensor
 from torch.nn import functional
 
+from hasher.contract import Epochs
 from hasher.encoders import BatchNorm, TwoLayerEncoder
 from hasher.methods.neural import NeuralMethod
 from hasher.methods.pairs import PairsConfig, pair_cosines
@@ -29,7 +30,7 @@ class SDCConfig(PairsConfig):
     )
     beta_shape: float = Field(5.0, gt=0, description="both shapes of the Beta distribution: the larger, the narrower")
     lambda_quant: float = Field(1.0, ge=0, description="weight of the quantisation loss")
-    epochs: int = Field(100, ge=1, description="passes over the training items, which the schedule is laid out for")
+    epochs: Epochs = 100
 
 
 class SDCModel(TrainedModel):

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hasher.contract import BatchSize, Epochs, LearningRate
 from hasher.encoders import TwoLayerEncoder
 from hasher.methods.neural import NeuralConfig, NeuralMethod
 from hasher.training.loop import MiniBatch, TrainedModel
@@ -28,9 +29,9 @@ class TBHConfig(NeuralConfig):
     continuous_width: int = Field(512, ge=1, description="width of the continuous bottleneck")
     agreement_power: float = Field(1.4, gt=0, description="exponent of the agreement of two codes in an edge's weight")
     lambda_adv: float = Field(0.00001, ge=0, description="weight of what deceives the discriminators (λ)")
-    batch_size: int = Field(400, ge=2, description="items in a mini-batch (n)")
-    learning_rate: float = Field(0.0001, gt=0, description="step size of Adam; with `one_cycle` its peak")
-    epochs: int = Field(100, ge=1, description="passes over the training items, which the schedule is laid out for")
+    batch_size: BatchSize = 400
+    learning_rate: LearningRate = 0.0001
+    epochs: Epochs = 100
 
 
 #: Root mean square of the numbers in a normalised embedding.

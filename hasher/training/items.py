@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.content_cache import ContentCache
-from hasher.database_graph import DatabaseGraph, build_graph, cached_nearest
-from hasher.database_graph.neighbours import unit_vectors
+from hasher.database_graph import DatabaseGraph, build_graph
+from hasher.database_graph.neighbours import nearest, unit_vectors
 from hasher.projections import Floats, PrincipalComponents, itq_rotation
 
 #: Neighbours of an item, the exponent of their cosines, and the steps, of `TrainingItems.diffused`. The same for every
@@ -67,10 +67,10 @@ class TrainingItems:
         return self.cache.get(f"diffused-{NEIGHBOURS}-{EDGE_POWER:g}-{DIFFUSION_STEPS}", 1, compute)[0]
 
     def nearest(self, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """The `k` nearest others of every item and their cosines; see `hasher.database_graph.neighbours.nearest`."""
-        items, cosines = cached_nearest(self.features, self.mean, self.cache, k)
+        """The `k` nearest others of every item and their cosines, (n, k) each; see `nearest`."""
+        items, cosines = self.cache.get(f"nearest-{k}", 2, lambda: nearest(unit_vectors(self.features, self.mean), k))
         return items, cosines
 
     def graph(self, k: int, edge_power: float) -> DatabaseGraph:
         """The graph of all items that links each to its `k` nearest."""
-        return build_graph(self.features, self.mean, self.cache, k, edge_power)
+        return build_graph(self.nearest(k), self.cache, edge_power)

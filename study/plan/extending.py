@@ -154,12 +154,12 @@ def _in_order(theirs: Iterable[str], mine: Iterable[str]) -> list[str]:
 
 
 def _without(first_trials: Any, gone: set[str]) -> Any:
-    """First trials without some keys, and without those trials that had no others; what is no list of mappings is
+    """First trials without some keys, and without those trials that told of no others; what is no list of mappings is
     refused with the rest of the file."""
     if not gone or not isinstance(first_trials, list) or not all(map(_is_mapping, first_trials)):
         return first_trials
     left = [{key: value for key, value in first.items() if key not in gone} for first in first_trials]
-    return [now for now, first in zip(left, first_trials, strict=True) if now or not first]
+    return [now for now, first in zip(left, first_trials, strict=True) if now.keys() - {"methods"} or now == first]
 
 
 def _possible(first_trials: Any, space: Mapping[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from hasher.contract import only_where
+from hasher.contract import BatchSize, LearningRate, only_where
 from hasher.methods.neural import NeuralConfig
 from hasher.methods.released.filters import ORDERED_FILTERS, FilterName
 
@@ -17,8 +17,8 @@ class ReleasedConfig(NeuralConfig):
         18, ge=1, description="order of the filter (K)", json_schema_extra=only_where(filter=tuple(ORDERED_FILTERS))
     )
     ae_width: int = Field(0, ge=0, description="width of the continuous code (w); 0: as wide as the embedding")
-    batch_size: int = Field(128, ge=2, description="items in a mini-batch (n)")
-    learning_rate: float = Field(0.0001, gt=0, description="step size of Adam; with `one_cycle` its peak")
+    batch_size: BatchSize = 128
+    learning_rate: LearningRate = 0.0001
     lambda_hash: float = Field(
         0.0001, ge=0, description="weight of the hash loss, which grows with the square of the number of bits"
     )

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pytest
 import scipy.sparse
@@ -10,7 +9,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from hasher.content_cache import ContentCache
-from hasher.database_graph import DatabaseGraph, ItemModes, ItemRows, build_graph, neighbours
+from hasher.database_graph import DatabaseGraph, ItemModes, ItemRows, neighbours
 from hasher.filters import build_filter
 from hasher.graph import knn_graph, normalised_adjacency
 from hasher.training.items import TrainingItems
@@ -171,15 +170,17 @@ def test_modes_are_the_lowest_frequencies() -> None:
 
 def test_what_follows_from_the_items_is_kept_and_shared(content_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     features = blobs(seed=77)
-    first = build_graph(features, features.mean(axis=0), ContentCache(features), 5, 3.0)
+    first = TrainingItems(features).graph(5, 3.0)
     net = build_filter("chebyshev", 3)
     net.database_arrays(first)
 
     def refuse(*arguments: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(faiss, "IndexFlatIP", refuse)
+    monkeypatch.setattr("hasher.training.items.nearest", refuse)
     monkeypatch.setattr("hasher.filters.chebyshev.chebyshev_terms", refuse)
-    again = build_graph(features, features.mean(axis=0), ContentCache(features), 5, 3.0)
+    with pytest.raises(AssertionError, match="computed again"):
+        TrainingItems(features).graph(6, 3.0)
+    again = TrainingItems(features).graph(5, 3.0)
     np.testing.assert_array_equal(again.adjacency.toarray(), first.adjacency.toarray())
     net.database_arrays(again)

@@ -97,6 +97,14 @@ def refusal(path: Path) -> str:
             {"space": {"a": None}},
             {"space": {}, "first_trials": [{"typo": 1}]},
         ),
+        (
+            {
+                "space": {"a": [1], "b": [2]},
+                "first_trials": [{"methods": ["gcn"], "a": 1}, {"methods": ["gcn"], "b": 2}],
+            },
+            {"space": {"a": None}},
+            {"space": {"b": [2]}, "first_trials": [{"methods": ["gcn"], "b": 2}]},
+        ),
         ({"space": {"a": [1]}, "first_trials": 5}, {"space": {"a": None}}, {"space": {}, "first_trials": 5}),
     ],
 )
