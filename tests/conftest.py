@@ -1,6 +1,11 @@
-"""What all tests share: a folder of their own for what the hasher computes once on a machine."""
+"""What all tests share: one thread each, and a folder of their own for what the hasher computes once on a machine."""
 
 import os
+
+# Before anything starts OpenMP. Test processes run side by side, and on few cores their threads would wait for each
+# other longer than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 

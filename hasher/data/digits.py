@@ -1,14 +1,15 @@
 """The handwritten digits that come with scikit-learn: 1,797 pictures of 8 by 8 pixels in ten classes."""
 
 import numpy as np
-import sklearn.datasets
 
 from hasher.data.embedding_set import EmbeddingSet
 
 
 def load_digits() -> EmbeddingSet:
     """The digits with their pixel values 0 to 16 as features (1797, 64). No official split."""
-    digits = sklearn.datasets.load_digits()
+    from sklearn.datasets import load_digits as bundled  # a second to import, which every worker would wait
+
+    digits = bundled()
     return EmbeddingSet(
         name="digits",
         features=digits.data.astype(np.float32),

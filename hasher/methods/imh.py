@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from hasher.methods.anchors import AnchorConfig, AnchorMethod, Anchors, NearestAnchors
@@ -58,6 +57,8 @@ class IMH(AnchorMethod):
 
 def embedding(anchors: NDArray[np.float32], config: IMHConfig, seed: int) -> NDArray[np.float32]:
     """t-SNE of `anchors` (m, d), with mean 0: (m, bits)."""
+    from sklearn.manifold import TSNE  # a second to import, which every worker would wait
+
     tsne = TSNE(
         config.bits, perplexity=min(config.perplexity, (len(anchors) - 1) / 3), early_exaggeration=config.exaggeration,
         method="exact", init=first_embedding(anchors, config.bits, seed), random_state=seed,
