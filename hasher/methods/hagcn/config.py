@@ -35,6 +35,10 @@ class HAGCNConfig(TrainedConfig):
         "features", description="`features_and_codes` also weights an edge by the agreement of the two codes",
         json_schema_extra=only_where(filter=_GRAPH),
     )  # fmt: skip
+    response_power: float = Field(
+        1.0, gt=0, description="exponent of the target S: the larger, the more the most alike count alone",
+        json_schema_extra=only_where(filter=_GRAPH),
+    )  # fmt: skip
     alpha: float = Field(1.5, gt=0, description="sharpness of the relaxed code tanh(alpha x)")
     similarity_loss: Literal["ranking", "squared_error"] = Field(
         "ranking", description="what codes are asked for: to rank the alike first, or to agree as the target says"

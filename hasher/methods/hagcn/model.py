@@ -73,12 +73,17 @@ class HAGCN(TrainedModel):
             return self.to_graph(continuous) if reconstructs else None, self._cosine(normalised)
         if responses is not None:
             filtered = responses.within() @ self.to_graph(continuous) if reconstructs else None
-            return filtered, responses.cosine().clamp_(min=0)
+            return filtered, self._sharpened(responses.cosine().clamp_(min=0))
         graph = self._graph(normalised, relaxed)
         if not reconstructs:
-            return None, alike(self.filter.matrix(graph))
+            return None, self._sharpened(alike(self.filter.matrix(graph)))
         filtered, matrix = self.filter.apply_and_matrix(graph, self.to_graph(continuous))
-        return filtered, alike(matrix)
+        return filtered, self._sharpened(alike(matrix))
+
+    def _sharpened(self, similarity: Tensor) -> Tensor:
+        """S, in place, to the power that takes weight from the many that are a little alike by chance."""
+        power = self.config.response_power
+        return similarity if power == 1 else similarity.pow_(power)
 
     @torch.no_grad()
     def _graph(self, normalised: Tensor, relaxed: Tensor) -> Graph:

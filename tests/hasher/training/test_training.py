@@ -16,6 +16,7 @@ from hasher.graph import knn_graph
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.losses import Forward, hashing_loss, ranking_loss
 from hasher.methods.hagcn.model import HAGCN
+from hasher.training.items import TrainingItems
 from hasher.training.loop import resolve_device
 from tests.hasher.hashing import FILTER_NAMES, start
 
@@ -100,6 +101,22 @@ def test_the_forward_pass_is_the_formula(name: str) -> None:
 def forward(settings: HAGCNConfig, features: np.ndarray) -> Forward:
     net = model(settings, features)
     return net(net.encoder.normalise(torch.from_numpy(features)))
+
+
+@pytest.mark.parametrize("power", [0.5, 4.0])
+@pytest.mark.parametrize("weight", [0.0, 0.3])
+@pytest.mark.parametrize("graph", ["batch", "database"])
+def test_the_target_is_the_cosine_of_responses_to_a_power(graph: str, weight: float, power: float) -> None:
+    features = blobs(40)
+    targets = []
+    for exponent in (1.0, power):
+        settings = config(filter="gcn", graph=graph, lambda_rec=weight, response_power=exponent)
+        net = model(settings, features)
+        survey = net.survey(TrainingItems(features), torch.device("cpu"))
+        responses = None if survey is None else net.filter.respond(survey, torch.arange(40))
+        targets.append(net(net.encoder.normalise(torch.from_numpy(features)), responses).similarity.double().numpy())
+    assert np.sum((targets[0] > 0.1) & (targets[0] < 0.9)) > 40
+    np.testing.assert_allclose(targets[1], targets[0] ** power, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["ranking", "squared_error"])
