@@ -84,8 +84,8 @@ def drive(runs_dir: Path, address: str) -> int:
 
 
 def run(cluster: LocalCluster, runs_dir: Path, planned: list[Fault], rng: random.Random) -> Outcome:
-    """Run the study to its end under the faults that are planned for it."""
-    began = time.monotonic()
+    """Run the study to its end under the faults that are planned for it; nodes that die are replaced."""
+    began, nodes = time.monotonic(), len(cluster.nodes)
     driver, drivers = _start(cluster, runs_dir), 1
     faults: Counter[str] = Counter()
     pending = list(planned)
@@ -102,7 +102,7 @@ def run(cluster: LocalCluster, runs_dir: Path, planned: list[Fault], rng: random
         if due and _strike(pending[0].kind, cluster, driver, rng):
             faults[pending.pop(0).kind] += 1
             last = time.monotonic()
-        while len(cluster.nodes) < NODES and rng.random() < 0.1:
+        while len(cluster.nodes) < nodes and rng.random() < 0.1:
             cluster.add(num_cpus=1)
         time.sleep(0.1)
     records = pd.read_csv(runs_dir / SPEC.name / "records.csv")
@@ -145,10 +145,10 @@ def comparable(records: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values(["kind", "dataset", "method", "bits", "index"], ignore_index=True)
 
 
-def stress(runs: int, first_seed: int, folder: Path) -> int:
-    """Run undisturbed once and disturbed `runs` times; returns how many came out different."""
+def stress(runs: int, first_seed: int, nodes: int, folder: Path) -> int:
+    """Run undisturbed once and disturbed `runs` times on so many nodes; returns how many came out different."""
     different = 0
-    with local_cluster(NODES, num_cpus=1) as cluster:
+    with local_cluster(nodes, num_cpus=1) as cluster:
         undisturbed = run(cluster, folder / "undisturbed", [], random.Random(0))
         print(f"undisturbed: {len(undisturbed.records)} records in {undisturbed.seconds:.0f} s", flush=True)
         for seed in range(first_seed, first_seed + runs):
@@ -176,7 +176,7 @@ def main() -> int:
     if given.drive:
         return drive(Path(given.drive[0]), given.drive[1])
     with tempfile.TemporaryDirectory() as folder:
-        return min(1, stress(given.runs, given.first_seed, Path(folder)))
+        return min(1, stress(given.runs, given.first_seed, NODES, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -110,8 +110,10 @@ def test_the_winner_was_chosen_on_validation_alone(finished: StudyResult) -> Non
                 assert row.knn_size == best.knn_size or name == "none"
 
 
-def test_the_same_spec_and_seed_give_the_same_records(finished: StudyResult, tiny: StudySpec, tmp_path: Path) -> None:
-    again = run_tiny(tiny, tmp_path, max_concurrent=1)
+def test_the_same_spec_and_seed_give_the_same_records(
+    finished: StudyResult, tiny: StudySpec, cluster: str, tmp_path: Path
+) -> None:
+    again = run_tiny(tiny, tmp_path, max_concurrent=1, address=cluster)
     first, second = (pd.read_csv(r.folder.records).drop(columns=TIMES) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
@@ -258,7 +260,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert code == 2 and says in captured.err and "Traceback" not in captured.err
 
 
-def test_a_time_budget_stops_early_and_says_what_is_left(tiny: StudySpec, tmp_path: Path) -> None:
-    result = run_tiny(tiny, tmp_path, time_budget=0.01)
+def test_a_time_budget_stops_early_and_says_what_is_left(tiny: StudySpec, cluster: str, tmp_path: Path) -> None:
+    result = run_tiny(tiny, tmp_path, time_budget=0.01, address=cluster)
     assert 0 < result.counts.left <= len(all_tasks(tiny))
     assert result.counts.done + result.counts.left == len(all_tasks(tiny))

@@ -185,7 +185,7 @@ def test_spent_device_hours_start_nothing_and_say_so(
 
 
 def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same_study(
-    finished: StudyResult, tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: StudyResult, tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = StudyFolder(tmp_path / "tiny")
 
@@ -194,10 +194,11 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
 
     with monkeypatch.context() as patch:
         patch.setattr(Deadline, "has_passed", property(passed))
-        first = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600)
+        first = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, address=cluster)
     assert first.spent == "time budget" and first.counts.left == 25 - first.counts.done
     assert 5 <= first.counts.done < 10 and len(first.records) == first.counts.done
-    second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=TrackingOptions(tensorboard=True))
+    tracking = TrackingOptions(tensorboard=True)
+    second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=tracking, address=cluster)
     assert second.spent is None and second.counts.left == 0
     before, after, whole = (pd.read_csv(path) for path in (
         io.StringIO(first.records.to_csv(index=False)), second.folder.records, finished.folder.records,

@@ -32,7 +32,7 @@ def test_only_the_last_checkpoint_of_a_running_trial_is_kept(tmp_path: Path) -> 
 
 
 def test_checkpoints_force_no_snapshots_of_the_experiment(
-    tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshots, saved = [], []
     save, took = TuneController.save_to_dir, LastCheckpoints.on_checkpoint
@@ -50,14 +50,17 @@ def test_checkpoints_force_no_snapshots_of_the_experiment(
     monkeypatch.setattr(TuneController, "save_to_dir", note_snapshot)
     monkeypatch.setattr(LastCheckpoints, "on_checkpoint", note_checkpoint)
     spec = tiny.model_copy(update={"checkpoint_every": 1, "methods": ["gcn"], "trials": 2})
-    result = run_tiny(spec, tmp_path)
+    result = run_tiny(spec, tmp_path, address=cluster)
     assert result.counts.done == len(all_tasks(spec)) and len(saved) > 2
     assert len(snapshots) <= 2  # when Tune begins and when it ends
 
 
-def test_a_run_that_ends_leaves_no_checkpoint(tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_ends_leaves_no_checkpoint(
+    tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody would read it, and Tune writes one unless told not to."""
     saves = []
     monkeypatch.setattr(TuneController, "_schedule_trial_save", lambda *arguments, **keywords: saves.append(arguments))
-    result = run_tiny(tiny.model_copy(update={"methods": ["gcn"], "trials": 1, "replicates": 1}), tmp_path)
+    spec = tiny.model_copy(update={"methods": ["gcn"], "trials": 1, "replicates": 1})
+    result = run_tiny(spec, tmp_path, address=cluster)
     assert result.counts.left == 0 and not saves

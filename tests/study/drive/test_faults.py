@@ -104,16 +104,16 @@ def test_a_full_disk_leaves_no_half_record(
 
 
 def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
-    finished: StudyResult, tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: StudyResult, tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         fill_up(patch, 30)
         with pytest.raises(UserError, match=r"cannot be written .*No space left") as stopped:
-            run_tiny(tiny, tmp_path, max_concurrent=1)
+            run_tiny(tiny, tmp_path, max_concurrent=1, address=cluster)
         assert "\n" not in str(stopped.value)
     kept = Ledger(tiny, open_storage(str(tmp_path / "tiny" / "journal.log"))).finished
     assert 0 < len(kept) < len(all_tasks(tiny))
-    again = run_tiny(tiny, tmp_path, max_concurrent=1)
+    again = run_tiny(tiny, tmp_path, max_concurrent=1, address=cluster)
     assert again.counts.left == 0
     first, second = (pd.read_csv(r.folder.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
@@ -126,10 +126,12 @@ class ForgetfulTrainable(HasherTrainable):
         raise OSError(errno.EROFS, "read-only for a test")
 
 
-def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(tiny: StudySpec, tmp_path: Path) -> None:
+def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(
+    tiny: StudySpec, cluster: str, tmp_path: Path
+) -> None:
     spec = tiny.model_copy(update={"checkpoint_every": 1})
     with pytest.raises(UserError, match="read-only for a test"):
-        run_tiny(spec, tmp_path, ForgetfulTrainable, max_concurrent=1)
+        run_tiny(spec, tmp_path, ForgetfulTrainable, max_concurrent=1, address=cluster)
     ended = Ledger(spec, open_storage(str(tmp_path / "tiny" / "journal.log"))).finished
     assert "failed" not in {end.state for end in ended.values()}
 
@@ -169,7 +171,7 @@ def test_nodes_workers_head_and_driver_may_die_under_a_study(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The seed has one of each."""
-    assert faults.stress(1, 2395, tmp_path) == 0
+    assert faults.stress(1, 2395, 2, tmp_path) == 0
     assert "1 of 1 disturbed runs" in capsys.readouterr().out
     assert (tmp_path / "2395" / "driver.log").read_text().count("head node") == 1
     storage = open_storage(str(tmp_path / "2395" / "faults" / "journal.log"))
