@@ -39,6 +39,9 @@ class HAGCNConfig(TrainedConfig):
         1.0, gt=0, description="exponent of the target S: the larger, the more the most alike count alone",
         json_schema_extra=only_where(filter=_GRAPH),
     )  # fmt: skip
+    input_noise: float = Field(
+        0.0, ge=0, description="Gaussian noise added to what the encoder sees in training, as a share of its length"
+    )
     alpha: float = Field(1.5, gt=0, description="sharpness of the relaxed code tanh(alpha x)")
     similarity_loss: Literal["ranking", "squared_error"] = Field(
         "ranking", description="what codes are asked for: to rank the alike first, or to agree as the target says"

@@ -20,6 +20,7 @@ from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.losses import TERMS, Forward, hashing_loss
 from hasher.training.items import TrainingItems
 from hasher.training.loop import MiniBatch, TrainedModel
+from hasher.training.views import with_noise
 
 
 class HAGCN(TrainedModel):
@@ -51,14 +52,19 @@ class HAGCN(TrainedModel):
 
     def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
         responses = None if batch.survey is None else self.filter.respond(batch.survey, batch.items)
-        return hashing_loss(self(batch.normalised, responses), self.config)
+        seen = with_noise(batch.normalised, self.config.input_noise, batch.random)
+        return hashing_loss(self(batch.normalised, responses, seen), self.config)
 
-    def forward(self, normalised: Tensor, responses: ItemResponses | None = None) -> Forward:
+    def forward(
+        self, normalised: Tensor, responses: ItemResponses | None = None, seen: Tensor | None = None
+    ) -> Forward:
         """One mini-batch of embeddings F (n, d), as `TrainedEncoder.normalise` makes them.
 
-        The filter looks at the graph of the mini-batch, unless the items' `responses` on a larger one are given.
+        The filter looks at the graph of the mini-batch, unless the items' `responses` on a larger one are given. The
+        encoder is given `seen` (n, d) in the place of F: F with noise, of which it makes F again, as a denoising
+        autoencoder does (Vincent et al., ICML 2008).
         """
-        continuous = self.encoder.continuous(normalised)
+        continuous = self.encoder.continuous(normalised if seen is None else seen)
         relaxed = torch.tanh(self.config.alpha * self.encoder.to_bits(continuous))
         filtered, similarity = self._filtered(normalised, continuous, relaxed, responses)
         reconstruction = None if filtered is None else self.decoder(self.norm(filtered))

@@ -17,7 +17,8 @@ from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.hagcn.losses import Forward, hashing_loss, ranking_loss
 from hasher.methods.hagcn.model import HAGCN
 from hasher.training.items import TrainingItems
-from hasher.training.loop import resolve_device
+from hasher.training.loop import MiniBatch, resolve_device
+from hasher.training.views import with_noise
 from tests.hasher.hashing import FILTER_NAMES, start
 
 CPU = torch.device("cpu")
@@ -117,6 +118,23 @@ def test_the_target_is_the_cosine_of_responses_to_a_power(graph: str, weight: fl
         targets.append(net(net.encoder.normalise(torch.from_numpy(features)), responses).similarity.double().numpy())
     assert np.sum((targets[0] > 0.1) & (targets[0] < 0.9)) > 40
     np.testing.assert_allclose(targets[1], targets[0] ** power, rtol=1e-4, atol=1e-6)
+
+
+def test_noise_is_for_the_encoder_alone() -> None:
+    """What is alike and what is to be reconstructed are told by the items without it."""
+    features = blobs(40)
+    clean, noisy = config(filter="gcn", lambda_rec=0.3), config(filter="gcn", lambda_rec=0.3, input_noise=0.5)
+    net = model(clean, features)
+    normalised = net.encoder.normalise(torch.from_numpy(features))
+    batch = MiniBatch(torch.arange(40), normalised, normalised, None, torch.Generator().manual_seed(3))
+    seen = with_noise(normalised, 0.5, torch.Generator().manual_seed(3))
+    plain, noised = net(normalised), net(normalised, seen=seen)
+    assert torch.equal(noised.similarity, plain.similarity) and torch.equal(noised.normalised, normalised)
+    assert torch.equal(noised.relaxed_codes, net(seen).relaxed_codes)
+    assert not torch.equal(noised.relaxed_codes, plain.relaxed_codes)
+    for settings, expected in ((clean, plain), (noisy, noised)):
+        net.config = settings
+        torch.testing.assert_close(net.losses(batch)["loss"], hashing_loss(expected, settings)["loss"])
 
 
 @pytest.mark.parametrize("kind", ["ranking", "squared_error"])
