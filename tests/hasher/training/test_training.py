@@ -132,9 +132,9 @@ def test_noise_is_for_the_encoder_alone() -> None:
     assert torch.equal(noised.similarity, plain.similarity) and torch.equal(noised.normalised, normalised)
     assert torch.equal(noised.relaxed_codes, net(seen).relaxed_codes)
     assert not torch.equal(noised.relaxed_codes, plain.relaxed_codes)
-    for settings, expected in ((clean, plain), (noisy, noised)):
-        net.config = settings
-        torch.testing.assert_close(net.losses(batch)["loss"], hashing_loss(expected, settings)["loss"])
+    for chosen, expected in ((clean, plain), (noisy, noised)):
+        net.config = chosen
+        torch.testing.assert_close(net.losses(batch)["loss"], hashing_loss(expected, chosen)["loss"])
 
 
 @pytest.mark.parametrize("kind", ["ranking", "squared_error"])
