@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from hasher.contract import MethodConfig
@@ -29,6 +29,12 @@ class ViewsConfig(MethodConfig):
     view_noise: float = Field(
         0.0, ge=0, description="Gaussian noise added to the other view, as a share of an embedding's length"
     )
+
+    @model_validator(mode="after")
+    def _check_views(self) -> ViewsConfig:
+        if self.view_neighbours == 0 and self.view_noise == 0:
+            raise ValueError("view_noise: must be above 0 where view_neighbours is 0, or both views are the item itself")
+        return self
 
 
 class TwoViewModel(TrainedModel):
