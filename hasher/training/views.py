@@ -33,7 +33,7 @@ class ViewsConfig(MethodConfig):
     @model_validator(mode="after")
     def _check_views(self) -> ViewsConfig:
         if self.view_neighbours == 0 and self.view_noise == 0:
-            raise ValueError("view_noise: must be above 0 where view_neighbours is 0, or both views are the item itself")
+            raise ValueError("view_noise: above 0 where view_neighbours is 0, or both views are the item itself")
         return self
 
 
