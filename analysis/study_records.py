@@ -18,6 +18,7 @@ from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Kind, Task, cells, reference_cells
+from study.record.amendments import Amendment
 from study.record.study_folder import StudyFolder
 
 #: What one test run left by query, by radius and by bit; `study.work.runs` says which.
@@ -37,7 +38,8 @@ _TEXT = ("dataset", "family", "method", "kind", "state", "scored_on", "started",
 @dataclass(frozen=True)
 class StudyRecords:
     """The files of one study. `records` has one row a trial and test run (`study.record.export`), with the
-    study's objective as the column ``score``; `curves` too.
+    study's objective as the column ``score``; `curves` too. `superseded` are test runs that no longer count: an
+    extension of the study found another winner.
 
     `data_dir` is where the data sets are looked for by what needs their labels or images; `highlight` are methods that
     figures are to draw in colour (`analysis.highlight`), where someone named them. What is worked out of the
@@ -49,6 +51,7 @@ class StudyRecords:
     records: pd.DataFrame
     data_dir: Path | None = None
     highlight: tuple[str, ...] = ()
+    superseded: pd.DataFrame = field(default_factory=pd.DataFrame)
     _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
@@ -76,6 +79,11 @@ class StudyRecords:
     def origins(self) -> Origins | None:
         """Where each key of the spec is from; None where that was not kept. Raises `UserError` for a damaged file."""
         return self.folder.read_origins()
+
+    @cached_property
+    def amendments(self) -> list[Amendment]:
+        """How the study was extended, the first time first. Raises `UserError` for a damaged file."""
+        return self.folder.read_amendments().amendments
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -142,7 +150,9 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     missing = [column for column in _NEEDED if column not in records.columns]
     if missing:
         raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
-    return StudyRecords(folder, spec, records, data_dir)
+    gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
+    kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
+    return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
 
 
 def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:

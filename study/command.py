@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument(
         "--trial-time-limit", type=_seconds, metavar="TIME", help="stop a search trial after this much work: 90s, 30m"
     )
+    study.add_argument(
+        "--extend", action="store_true",
+        help="let a study that is there grow: more trials, replicates, epochs, bits, methods, data, wider ranges",
+    )  # fmt: skip
     running = parser.add_argument_group("how it is run (changes no result)")
     running.add_argument("--runs-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     running.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
@@ -157,6 +161,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         runs_dir=given.runs_dir,
         data_dir=given.data_dir,
         storage=given.storage,
+        extend=given.extend,
         storage_path=given.storage_path,
         address=given.address,
         resources=Resources(given.cpus_per_trial, given.gpus_per_trial),

@@ -16,6 +16,7 @@ from hasher.errors import UserError
 from study.drive.budget import Budget, Deadline, DeviceHours
 from study.drive.cluster import check_address
 from study.drive.execution import Execution
+from study.drive.extension import extend
 from study.drive.tracking.wanted import open_trackers
 from study.options import RunOptions
 from study.plan.order import Plan
@@ -60,16 +61,22 @@ def run_study(
     check_address(options.address)
     deadline = None if options.time_budget is None else Deadline(options.time_budget)
     folder = StudyFolder(options.runs_dir / spec.name)
-    folder.check(spec, options.storage)  # before anything is read or written for a study that cannot go on
+    if options.extend:
+        folder.check_extension(spec, options.storage)
+    else:
+        folder.check(spec, options.storage)  # before anything is read or written for a study that cannot go on
     trackers = open_trackers(options.tracking, spec.name, folder.tracking, console)
     shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
     with folder.locked(), _full_disks_explained(folder), shared.kept_up(folder) if shared else nullcontext():
-        folder.freeze(spec, options.storage, origins)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
             repair(folder.journal)
-        ledger = Ledger(spec, open_storage(options.storage or str(folder.journal)))
+        if options.extend:
+            extend(folder, spec, options.storage, origins)
+        folder.freeze(spec, options.storage, origins)
+        former = [amendment.former for amendment in folder.read_amendments().amendments]
+        ledger = Ledger(spec, open_storage(options.storage or str(folder.journal)), former)
         cap = None
         if options.max_device_hours is not None:
             cap = DeviceHours(options.max_device_hours, ledger.finished, options.resources.devices)

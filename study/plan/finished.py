@@ -26,6 +26,8 @@ class Finished:
     seconds: float = 0.0
     device_seconds: float = 0.0
     params: dict[str, Any] = field(default_factory=dict)
+    planned_epochs: int | None = None  #: what the study said when it was begun; a longer study has other trials
+    winner: int | None = None  #: of a test run in a searched cell: the index of the trial that it was trained like
 
 
 FinishedRuns = Mapping[Task, Finished]
@@ -51,11 +53,29 @@ def winning_place(trials: Iterable[tuple[str, float]]) -> int | None:
     return max(scores, key=lambda place: scores[place], default=None)
 
 
-def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | None:
+def winning_task(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Task | None:
     """The cell's search trial that wins by `winning_place`; None without one."""
-    trials = [finished[task] for task in search_tasks(spec, cell) if task in finished]
-    place = winning_place((trial.state, trial.score) for trial in trials)
-    return None if place is None else trials[place]
+    ended = [task for task in search_tasks(spec, cell) if task in finished]
+    place = winning_place((finished[task].state, finished[task].score) for task in ended)
+    return None if place is None else ended[place]
+
+
+def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | None:
+    """How the trial of `winning_task` ended."""
+    task = winning_task(spec, finished, cell)
+    return None if task is None else finished[task]
+
+
+def is_done(spec: StudySpec, finished: FinishedRuns, task: Task) -> bool:
+    """Whether a run has ended and counts: a test run does while the trial that it was trained like wins its cell.
+
+    A study that is extended may find another winner, whose test runs take the place of the former one's.
+    """
+    ended = finished.get(task)
+    if ended is None or ended.winner is None:
+        return ended is not None
+    best = winning_task(spec, finished, task.cell)
+    return best is not None and best.index == ended.winner
 
 
 def has_no_winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from study.plan.finished import Finished, FinishedRuns, winner
+from study.plan.finished import Finished, FinishedRuns, is_done, winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, cells, final_tasks, reference_cells, search_tasks, searched_cells
@@ -15,7 +15,7 @@ from study.plan.tasks import Cell, Task, cells, final_tasks, reference_cells, se
 class _CellPlan:
     cell: Cell
     search: list[Task]
-    tests: list[Task]
+    tests: list[Task]  #: none before the search has ended, for they are the winner's
     started: int  #: search trials started or finished
     left: int  #: search trials not finished, running ones included
     running: int = 0
@@ -41,16 +41,15 @@ class Plan:
         for cell in searched_cells(spec):
             search = self._todo(search_tasks(spec, cell))
             started = spec.trials_of(cell.method) - len(search)
-            tests = self._todo(final_tasks(spec, cell))
-            self._cells[cell] = _CellPlan(cell, search, tests, started, len(search))
+            self._cells[cell] = _CellPlan(cell, search, [], started, len(search))
             if not search:
                 self._end_search(self._cells[cell])
         others = [cell for cell in [*cells(spec), *reference_cells(spec)] if cell not in self._cells]
         self._unsearched = self._todo(task for cell in others for task in final_tasks(spec, cell))
 
     def _todo(self, tasks: Iterable[Task]) -> list[Task]:
-        """Unfinished tasks, the first one last, to be popped."""
-        return [task for task in tasks if task not in self._finished][::-1]
+        """Tasks that are not done, the first one last, to be popped."""
+        return [task for task in tasks if not is_done(self._spec, self._finished, task)][::-1]
 
     def next_task(self) -> Task | None:
         """The next task to start; None where all that is left waits for running ones, or nothing is left."""
@@ -77,8 +76,8 @@ class Plan:
 
     def _end_search(self, plan: _CellPlan) -> None:
         plan.winner = winner(self._spec, self._finished, plan.cell)
-        if plan.winner is None:
-            plan.tests.clear()
+        if plan.winner is not None:
+            plan.tests = self._todo(final_tasks(self._spec, plan.cell))
 
     def requeue(self, task: Task) -> None:
         """A task that was handed out came to no end, and is the next of its kind to be handed out again."""
@@ -94,5 +93,5 @@ class Plan:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every task has been handed out (or can never be)."""
-        return not self._unsearched and not any(plan.search or plan.tests for plan in self._cells.values())
+        """Whether every task has been handed out (or can never be); a search that runs may have a winner to test."""
+        return not self._unsearched and not any(plan.left or plan.tests for plan in self._cells.values())

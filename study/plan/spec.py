@@ -289,10 +289,10 @@ class StudySpec(_Strict):
         """Test runs planned in each cell of a method: one where nothing in it is random."""
         return self.replicates if find_method(method).has_randomness else 1
 
-    def configure(self, method: str, bits: int, sampled: dict[str, Any]) -> MethodConfig:
-        """The full configuration of one run."""
+    def configure(self, method: str, bits: int, sampled: dict[str, Any], epochs: int | None = None) -> MethodConfig:
+        """The full configuration of one run; `epochs` are those of the study unless they are given."""
         found = find_method(method)
-        own = {"bits": bits, "epochs": self.epochs} if found.is_trained else {"bits": bits}
+        own = {"bits": bits, "epochs": epochs or self.epochs} if found.is_trained else {"bits": bits}
         return found.configure({**self.fixed_for(method), **sampled, **own})
 
     def cells(self) -> Iterator[tuple[str, str, int]]:

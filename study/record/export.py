@@ -14,7 +14,7 @@ from study.plan.spec import StudySpec
 from study.record.ledger import Ledger, Run
 from study.record.study_folder import StudyFolder
 
-_IDENTITY = ["dataset", "family", "method", "bits", "kind", "index", "state", "seed"]
+_IDENTITY = ["dataset", "family", "method", "bits", "kind", "index", "state", "superseded", "seed"]
 _SCORES = ["scored_on", *(score.name for score in SCORES)]
 _COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
@@ -53,7 +53,7 @@ def _identity(run: Run) -> dict[str, Any]:
 
 
 def _record(run: Run) -> dict[str, Any]:
-    return {**run.outcome, **_identity(run)}
+    return {**run.outcome, **_identity(run), "superseded": run.superseded}
 
 
 def _curves(runs: list[Run]) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def _curves(runs: list[Run]) -> pd.DataFrame:
     memory than all else."""
     columns: dict[str, list[Any]] = {}
     rows = 0
-    for run in runs:
+    for run in (run for run in runs if not run.superseded):
         epochs = len(next(iter(run.curve.values()), []))
         for name, values in {**{name: [value] * epochs for name, value in _identity(run).items()}, **run.curve}.items():
             column = columns.setdefault(name, [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,10 @@ from hasher.errors import UserError
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from study.plan.dimensions import distributions
-from study.plan.finished import Finished, State, winner
+from study.plan.finished import Finished, State, is_done, winning_task
 from study.plan.spec import StudySpec
-from study.plan.tasks import Job, Task
+from study.plan.tasks import Cell, Job, Task
+from study.record.generations import fitting_generation, latest_generation
 from study.record.journal import batched, sync
 from study.record.sampling import make_pruner, make_sampler
 from study.record.stored import finished_of, has_ended, study_names, task_of
@@ -33,12 +34,16 @@ from study.record.stored import finished_of, has_ended, study_names, task_of
 
 @dataclass(frozen=True)
 class Run:
-    """One stored run: the task, how it ended, everything recorded of it, and its epochs as columns."""
+    """One stored run: the task, how it ended, everything recorded of it, and its epochs as columns.
+
+    A test run is superseded where a study that was extended has another winner.
+    """
 
     task: Task
     state: State
     outcome: dict[str, Any]
     curve: dict[str, list[float | None]]
+    superseded: bool
 
 
 @dataclass
@@ -55,43 +60,60 @@ class Ledger:
 
     Opening it creates missing Optuna studies and closes what an earlier driver left open: a run whose outcome is
     stored has ended; others are marked as failed in Optuna, count for nothing here, and are to be redone. Only one
-    ledger may be open on a study at a time. Raises `UserError` where the storage holds a different study of this name.
+    ledger may be open on a study at a time. `former` are digests (`spec_digest`) of what the study was before it was
+    extended. Raises `UserError` where the storage holds a different study of this name.
     """
 
-    def __init__(self, spec: StudySpec, storage: BaseStorage) -> None:
+    def __init__(self, spec: StudySpec, storage: BaseStorage, former: Collection[str] = ()) -> None:
         self.spec = spec
         self.finished: dict[Task, Finished] = {}
         self._storage = storage
         self._open: dict[Task, _Open] = {}
         self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
-        existing = set(optuna.get_all_study_names(storage))
+        existing, names = set(optuna.get_all_study_names(storage)), study_names(spec)
+        for name in names.values():
+            self._check(name, existing, {spec_digest(spec), *former})
         with batched(storage):
-            self._studies = {key: self._open_study(name, name in existing) for key, name in study_names(spec).items()}
+            self._studies = {key: self._open_study(key, name, existing) for key, name in names.items()}
         for study in self._studies.values():
             self._read(study)
 
-    def _open_study(self, name: str, exists: bool) -> optuna.Study:
-        pruner, digest = make_pruner(self.spec.pruner, self.spec.epochs), spec_digest(self.spec)
-        if not exists:
-            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize", pruner=pruner)
-            study.set_user_attr("spec", digest)
-            return study
-        study = optuna.load_study(study_name=name, storage=self._storage, pruner=pruner)
-        # A driver killed between the two calls above leaves a study without a digest, and without trials.
-        stored = study.user_attrs.get("spec", digest)
-        if study.direction != StudyDirection.MAXIMIZE or stored != digest:
+    def _check(self, name: str, existing: Collection[str], digests: Collection[str]) -> None:
+        if name not in existing:
+            return
+        study = optuna.load_study(study_name=latest_generation(name, existing), storage=self._storage)
+        # A driver killed as it creates a study leaves one without a digest, and without trials.
+        stored = study.user_attrs.get("spec")
+        if study.direction != StudyDirection.MAXIMIZE or not (stored is None or stored in digests):
             raise UserError(f"storage: it already holds another study named {name}, choose a different --name")
+
+    def _open_study(self, key: Cell | str, name: str, existing: Collection[str]) -> optuna.Study:
+        digest = spec_digest(self.spec)
+        if name not in existing:
+            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize")
+        else:
+            study = optuna.load_study(study_name=latest_generation(name, existing), storage=self._storage)
+            self._close_running(study)
+            if isinstance(key, Cell):
+                space = distributions(self.spec.space_for(key.method))
+                study = fitting_generation(name, space, self._storage, existing)
+        if study.user_attrs.get("spec") != digest:
+            study.set_user_attr("spec", digest)
+        study.pruner = make_pruner(self.spec.pruner, self.spec.epochs)
         return study
+
+    def _close_running(self, study: optuna.Study) -> None:
+        for trial in study.get_trials(deepcopy=False):
+            if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            elif trial.state == TrialState.RUNNING:
+                self._close(study, trial.number, trial.user_attrs.get("outcome"))
 
     def _read(self, study: optuna.Study) -> None:
         for trial in study.get_trials(deepcopy=False):
             task, outcome = task_of(trial), trial.user_attrs.get("outcome")
-            if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-            elif trial.state == TrialState.RUNNING:
-                self._close(study, trial.number, outcome)
             if task is not None and outcome is not None:
-                self.finished[task] = finished_of(self.spec, outcome, trial.params)
+                self.finished[task] = finished_of(self.spec, trial.user_attrs["task"], outcome, trial.params)
             elif task is not None:
                 self._interrupted[task] = trial.params
 
@@ -111,7 +133,7 @@ class Ledger:
             trial = self._ask(study, task, seed) if task.kind == "search" else study.ask()
             trial.set_user_attr("task", {
                 "kind": task.kind, "dataset": task.cell.dataset, "method": task.cell.method, "bits": task.cell.bits,
-                "index": task.index, "seed": seed,
+                "index": task.index, "seed": seed, **self._of_extensions(task),
             })  # fmt: skip
         limit = self.spec.trial_time_limit if task.kind == "search" else None
         config = self._configure(task, trial.params)
@@ -125,11 +147,21 @@ class Ledger:
             return None
         if task.kind == "search" or not self.spec.is_searched(cell.method):
             return self.spec.configure(cell.method, cell.bits, sampled)
-        best = winner(self.spec, self.finished, cell)
+        best = self.finished[self._winner(cell)]
+        config = self.spec.configure(cell.method, cell.bits, best.params, best.planned_epochs)
+        return config.model_copy(update={"stop_after": best.chosen_epoch}) if best.chosen_epoch else config
+
+    def _winner(self, cell: Cell) -> Task:
+        best = winning_task(self.spec, self.finished, cell)
         if best is None:
             raise RuntimeError(f"{cell}: no winner to test")
-        config = self.spec.configure(cell.method, cell.bits, best.params)
-        return config.model_copy(update={"stop_after": best.chosen_epoch}) if best.chosen_epoch else config
+        return best
+
+    def _of_extensions(self, task: Task) -> dict[str, int]:
+        """What is kept of a task in case the study is extended: what it would not say of this run any more."""
+        if task.kind == "search":
+            return {"epochs": self.spec.epochs}
+        return {"winner": self._winner(task.cell).index} if self.spec.is_searched(task.cell.method) else {}
 
     def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
         space = distributions(self.spec.space_for(task.cell.method))
@@ -168,7 +200,7 @@ class Ledger:
             trial.set_user_attr("outcome", outcome)
             self._close(self._study_of(task), trial.number, outcome)
         sync(self._storage)
-        self.finished[task] = finished_of(self.spec, outcome, trial.params)
+        self.finished[task] = finished_of(self.spec, trial.user_attrs["task"], outcome, trial.params)
 
     def abandon_open(self) -> int:
         """Close the runs still open, to be redone later; returns how many there were."""
@@ -188,10 +220,12 @@ class Ledger:
         for study in self._studies.values():
             trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
             ended = [(task, trial) for task, trial in trials if task is not None]
+            last = {task: trial.number for task, trial in ended}
             for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
                 stored = trial.user_attrs["outcome"]
                 outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
-                yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}))
+                counts = trial.number == last[task] and is_done(self.spec, self.finished, task)
+                yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}), not counts)
 
     def _position(self, task: Task) -> tuple[Any, ...]:
         order = [*self.spec.all_methods, *REFERENCES]

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from study.plan.finished import Finished
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, searched_cells
+from study.record.generations import latest_generation
 
 
 def study_names(spec: StudySpec) -> dict[Cell | str, str]:
@@ -27,7 +28,7 @@ def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]
     for trial in stored_trials(spec, storage):
         task = task_of(trial)
         if task is not None and has_ended(trial):
-            finished[task] = finished_of(spec, trial.user_attrs["outcome"], trial.params)
+            finished[task] = finished_of(spec, trial.user_attrs["task"], trial.user_attrs["outcome"], trial.params)
     return finished
 
 
@@ -36,7 +37,8 @@ def stored_trials(spec: StudySpec, storage: BaseStorage) -> Iterator[FrozenTrial
     existing = set(optuna.get_all_study_names(storage))
     for name in study_names(spec).values():
         if name in existing:
-            yield from optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+            current = latest_generation(name, existing)
+            yield from optuna.load_study(study_name=current, storage=storage).get_trials(deepcopy=False)
 
 
 def task_of(trial: FrozenTrial) -> Task | None:
@@ -52,8 +54,10 @@ def has_ended(trial: FrozenTrial) -> bool:
     return trial.state.is_finished() and "outcome" in trial.user_attrs
 
 
-def finished_of(spec: StudySpec, outcome: Mapping[str, Any], params: dict[str, Any]) -> Finished:
-    """An outcome as it is stored, reduced to what planning needs."""
+def finished_of(
+    spec: StudySpec, task: Mapping[str, Any], outcome: Mapping[str, Any], params: dict[str, Any]
+) -> Finished:
+    """What is stored of a task and its outcome, reduced to what planning needs."""
     score = outcome.get(spec.objective)
     return Finished(
         state=outcome["state"],
@@ -62,4 +66,6 @@ def finished_of(spec: StudySpec, outcome: Mapping[str, Any], params: dict[str, A
         seconds=outcome.get("seconds") or 0.0,
         device_seconds=outcome.get("device_seconds") or 0.0,
         params=params,
+        planned_epochs=task.get("epochs"),
+        winner=task.get("winner"),
     )

@@ -17,9 +17,11 @@ from sqlalchemy.engine import make_url
 from hasher.errors import UserError, first_error
 from hasher.files import write_atomically
 from hasher.older_versions import made_before
+from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
 from study.plan.spec import FORMAT, FORMATS_BEFORE, StudySpec, differences
 from study.plan.tasks import Cell, Task
+from study.record.amendments import Amendment, Amendments
 
 #: What storage.txt says of a study kept in its own journal file.
 JOURNAL = "journal.log"
@@ -39,6 +41,11 @@ class StudyFolder:
     def origins(self) -> Path:
         """Says where each key of the study is from (`study.plan.origins`)."""
         return self.path / "origins.yaml"
+
+    @property
+    def amendments(self) -> Path:
+        """Says what the study was before it was extended, and when that was (`study.record.amendments`)."""
+        return self.path / "amendments.yaml"
 
     @property
     def journal(self) -> Path:
@@ -143,6 +150,15 @@ class StudyFolder:
         except ValidationError as error:
             raise UserError(f"{self.origins}: {first_error(error)}") from None
 
+    def read_amendments(self) -> Amendments:
+        """How the study was extended."""
+        if not self.amendments.exists():
+            return Amendments()
+        try:
+            return Amendments.model_validate(_read_yaml(self.amendments))
+        except ValidationError as error:
+            raise UserError(f"{self.amendments}: {first_error(error)}") from None
+
     def check(self, spec: StudySpec, storage: str | None) -> None:
         """Raise `UserError` where the directory holds a different study, or one kept in another storage."""
         frozen = self.read_spec()
@@ -150,10 +166,24 @@ class StudyFolder:
             return
         changed = differences(frozen, spec)
         if changed:
+            extends = ", or extend it by --extend" if is_extension(frozen, spec) else ""
             raise UserError(
-                f"{self.path}: holds a different study; choose another --name, or undo what differs:\n  "
+                f"{self.path}: holds a different study; choose another --name{extends}, or undo what differs:\n  "
                 + "\n  ".join(changed)
             )
+        self._check_storage(storage)
+
+    def check_extension(self, spec: StudySpec, storage: str | None) -> list[str]:
+        """What `spec` changes of the study, a line a value; nothing where there is none yet. Raises `UserError` where
+        it is no extension (`study.plan.amending`), or the study is kept in another storage."""
+        frozen = self.read_spec()
+        if frozen is None:
+            return []
+        changes = amendment_of(frozen, spec, str(self.path))
+        self._check_storage(storage)
+        return changes
+
+    def _check_storage(self, storage: str | None) -> None:
         kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
         if kept != _without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
@@ -167,6 +197,14 @@ class StudyFolder:
             if origins is not None:
                 write_atomically(self.origins, origins.to_yaml())
             write_atomically(self.spec, spec.to_yaml())
+
+    def extend(self, spec: StudySpec, amendment: Amendment, origins: Origins | None) -> None:
+        """Write down that the study is `spec` from now on. The amendment first: a storage that a driver killed in
+        between has left as it was is known by it."""
+        write_atomically(self.amendments, self.read_amendments().with_one_more(amendment).to_yaml())
+        if origins is not None:
+            write_atomically(self.origins, origins.to_yaml())
+        write_atomically(self.spec, spec.to_yaml())
 
 
 def _without_password(storage: str | None) -> str:

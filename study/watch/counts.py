@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from study.plan.finished import FinishedRuns, State, ends_in_words, has_no_winner
+from study.plan.finished import FinishedRuns, State, ends_in_words, has_no_winner, is_done
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks, searched_cells
@@ -40,12 +40,12 @@ def count_runs(spec: StudySpec, finished: FinishedRuns) -> Counts:
     for task, ended in finished.items():
         times.add(task, ended.seconds)
     left = tasks_left(spec, finished)
-    done = sum(task in finished for task in tasks)
+    done = [task for task in tasks if is_done(spec, finished, task)]
     return Counts(
         planned=len(tasks),
-        done=done,
-        states=Counter(finished[task].state for task in tasks if task in finished),
-        impossible=len(tasks) - done - len(left),
+        done=len(done),
+        states=Counter(finished[task].state for task in done),
+        impossible=len(tasks) - len(done) - len(left),
         seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
     )
 
@@ -55,7 +55,7 @@ def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
     hopeless = {cell for cell in searched_cells(spec) if has_no_winner(spec, finished, cell)}
     return [
         task for task in all_tasks(spec)
-        if task not in finished and not (task.kind == "test" and task.cell in hopeless)
+        if not is_done(spec, finished, task) and not (task.kind == "test" and task.cell in hopeless)
     ]  # fmt: skip
 
 

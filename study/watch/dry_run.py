@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hasher.errors import UserError
 from study.options import Resources, RunOptions
-from study.plan.finished import Finished
+from study.plan.finished import Finished, is_done
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, cells, final_tasks, search_tasks
@@ -37,18 +37,34 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
     A study that is begun tells the `origins` of its keys that were kept with it.
     """
     folder = StudyFolder(options.runs_dir / spec.name)
-    folder.check(spec, options.storage)
+    changes: list[str] = []
+    if options.extend:
+        changes = folder.check_extension(spec, options.storage)
+    else:
+        folder.check(spec, options.storage)
     finished: dict[Task, Finished] = {}
     if options.storage is not None or folder.journal.exists():
         finished = read_finished(spec, open_storage(options.storage or str(folder.journal)))
     console.print(_plan_table(spec, folder, finished))
     now = count_runs(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left", highlight=False)
-    kept = folder.read_origins() if folder.spec.exists() else origins
+    for line in _changes_in_words(spec, changes, finished):
+        console.print(line, highlight=False, soft_wrap=True)
+    kept = folder.read_origins() if folder.spec.exists() and not changes else origins
     if kept is not None:
         console.print(_origins_table(spec, kept))
     if now.left:
         _print_cost(spec, options, finished, console)
+
+
+def _changes_in_words(spec: StudySpec, changes: list[str], finished: dict[Task, Finished]) -> list[str]:
+    """What an extension changes, and what it may do again."""
+    if not changes:
+        return []
+    searching = {task.cell for task in tasks_left(spec, finished) if task.kind == "search"}
+    again = sum(task.kind == "test" and task.cell in searching for task in finished)
+    kept = f"What has ended is kept. {again} test runs are of cells that are searched further: done again where another"
+    return ["Extends the study:", *(f"  {change}" for change in changes), f"{kept} trial wins."]
 
 
 def _plan_table(spec: StudySpec, folder: StudyFolder, finished: dict[Task, Finished]) -> Table:
@@ -56,8 +72,8 @@ def _plan_table(spec: StudySpec, folder: StudyFolder, finished: dict[Task, Finis
     for heading in ("data set", "method", "bits", "trials", "done", "left", "test runs", "done", "left"):
         table.add_column(heading, justify="left" if heading in ("data set", "method") else "right")
     for cell in cells(spec):
-        search = _counts(search_tasks(spec, cell), finished)
-        replicates = _counts(final_tasks(spec, cell), finished)
+        search = _counts(spec, search_tasks(spec, cell), finished)
+        replicates = _counts(spec, final_tasks(spec, cell), finished)
         table.add_row(cell.dataset, cell.method, str(cell.bits), *search, *replicates)
     return table
 
@@ -71,8 +87,8 @@ def _origins_table(spec: StudySpec, origins: Origins) -> Table:
     return table
 
 
-def _counts(tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
-    done = sum(task in finished for task in tasks)
+def _counts(spec: StudySpec, tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
+    done = sum(is_done(spec, finished, task) for task in tasks)
     return str(len(tasks)), str(done), str(len(tasks) - done)
 
 

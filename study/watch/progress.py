@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hasher.retrieval.metrics import METRICS
-from study.plan.finished import FinishedRuns, winner
+from study.plan.finished import FinishedRuns, is_done, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, final_tasks, search_tasks
 from study.watch.counts import count_runs, duration
@@ -82,6 +82,6 @@ class Progress:
     def _entry(self, cell: Cell) -> str:
         best = winner(self._spec, self._finished, cell)
         searched = sum(task in self._finished for task in search_tasks(self._spec, cell))
-        tested = sum(task in self._finished for task in final_tasks(self._spec, cell))
+        tested = sum(is_done(self._spec, self._finished, task) for task in final_tasks(self._spec, cell))
         score = "–" if best is None else f"{best.score:.3f}"
         return f"{score} [dim]{searched}+{tested}[/dim]"

@@ -17,10 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from ray import tune
-from threadpoolctl import threadpool_limits
 
 import analysis.command
 import analysis.notebooks.__main__ as notebooks
@@ -32,13 +29,10 @@ from hasher.data.registry import EMBEDDABLE
 from hasher.errors import UserError
 from study.command import Command, parse_command
 from study.command import _parser as study_parser
-from study.drive.execution import Execution
-from study.drive.lost_workers import LostWorkers
-from study.drive.recorder import Recorder
-from study.plan.order import Plan
 from study.plan.space_file import SHIPPED
 from study.plan.spec import StudySpec
 from tests.docs.pages import COMMANDS, NAME, PAGES, ROOT, name
+from tests.study.here import runs_here
 
 #: Commands that are not run here: what runs them, or why nothing does.
 ELSEWHERE = {
@@ -127,24 +121,6 @@ def is_elsewhere(command: str) -> bool:
     return any(re.search(pattern, command) for pattern in ELSEWHERE)
 
 
-def in_this_process(execution: Execution, trainable: type[tune.Trainable]) -> None:
-    """In place of Ray Tune: one run after another, by the same worker and recorder."""
-    plan = Plan(execution.ledger.spec, execution.ledger.finished)
-    recorder = Recorder(
-        execution.ledger, plan, execution.folder, LostWorkers(lambda: 0), {"commit": None}, execution.trackers
-    )
-    while (job := recorder.start("here")) is not None:
-        worker: Any = object.__new__(trainable)
-        worker.setup({"job": job}, data=execution.data, resources=execution.options.resources)
-        ended = False
-        while not ended:
-            result = worker.step()
-            ended = recorder.should_stop("here", result["step"]) or result["done"]
-            recorder.collect("here", result["step"])
-        recorder.end("here")
-    recorder.close()
-
-
 def cut(spec: StudySpec) -> StudySpec:
     """One trial, replicate and epoch, at one length, of data without limits that small ones do not reach."""
     datasets = [dataset.source for dataset in spec.datasets]
@@ -180,8 +156,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for source in STAND_INS:
         write_data(folder / "data" / f"{source}.npz")
     (folder / "search_spaces").symlink_to(SHIPPED)
-    threads = torch.get_num_threads()  # a worker has its own number
-    with pytest.MonkeyPatch.context() as patch, threadpool_limits():
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         execute("python -m hasher embed photos/ --out data/stamps.npz")
         for space in ("digits", "stamps"):
@@ -189,7 +164,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for copy in "ab":
             shutil.copytree("runs/digits", f"runs/{copy}")
         yield folder
-    torch.set_num_threads(threads)
 
 
 def execute(command: str) -> None:
@@ -197,9 +171,8 @@ def execute(command: str) -> None:
     words = shlex.split(command, comments=True)[1:]
     words += [word for part, more in ADDED.items() if part in command for word in more]
     try:
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, runs_here():
             if words[0] == "run_study.py":
-                patch.setattr(Execution, "run", in_this_process)
                 patch.setattr(run_study, "parse_command", parse_and_cut)
                 patch.setattr(run_study, "write_tables", complete)
                 patch.setattr(analysis.report, "write_report", complete)

@@ -16,6 +16,7 @@ from study.options import RunOptions
 from study.plan.spec import StudySpec
 from study.record.study_folder import StudyFolder
 from study.work.trainable import HasherTrainable
+from tests.study.here import runs_here
 
 #: Three methods of three kinds (none, without order, with order), one length, seconds to run.
 TINY: dict[str, Any] = {
@@ -64,9 +65,10 @@ def run_tiny(
 
 @pytest.fixture(scope="session")
 def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
-    """The tiny study, run once in one slot for all tests that only look at its results."""
+    """The tiny study, run once for all tests that only look at its results, or compare theirs: without Ray."""
     spec = StudySpec.model_validate({**TINY, "datasets": [str(blobs)]})
-    return run_tiny(spec, tmp_path_factory.mktemp("finished"), max_concurrent=1)
+    with runs_here():
+        return run_tiny(spec, tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="session")

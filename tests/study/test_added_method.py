@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from analysis.command import main as analyse
+from hasher.__main__ import main as hash_with
 from hasher.errors import UserError
 from hasher.methods import registry
 from tests.study.conftest import TINY
@@ -46,32 +49,47 @@ class White(LinearMethod):
 '''
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """As where a package with the method is installed."""
-    site = tmp_path_factory.mktemp("site")
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """As where a package with the method is installed, for this process too."""
+    site = tmp_path / "site"
+    site.mkdir()
     (site / "white_hash.py").write_text(MODULE)
     about = site / "white_hash-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: white-hash\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[hagcn.methods]\nwhite = white_hash:White\n")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    monkeypatch.syspath_prepend(site)
+    registry.methods.cache_clear()
+    yield site
+    registry.methods.cache_clear()
+    sys.modules.pop("white_hash", None)
 
 
-def run(environment: dict[str, str], *words: str | Path) -> str:
+def run_study(site: Path, *words: str | Path) -> str:
+    """By a process of its own, whose workers are others again."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
     done = subprocess.run(
-        [sys.executable, *map(str, words)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200
-    )
+        [sys.executable, "run_study.py", *map(str, words)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout + done.stderr
 
 
-def test_a_method_of_another_package_goes_all_the_way(environment: dict[str, str], blobs: Path, tmp_path: Path) -> None:
+def test_a_method_of_another_package_goes_all_the_way(
+    site: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(program: Callable[[list[str]], int], *words: str | Path) -> str:
+        capsys.readouterr()
+        assert program(list(map(str, words))) == 0
+        return capsys.readouterr().out
+
     space = {"floor": {"type": "float", "low": 0.001, "high": 1.0, "log": True}}
     study = {**TINY, "datasets": [str(blobs)], "methods": ["Whitened"], "fixed": {}, "space": space, "trials": 3}
     path = tmp_path / "toys.yaml"
     path.write_text(yaml.safe_dump({**study, "name": "toys", "replicates": 3}))
-    printed = run(environment, "run_study.py", path, "--runs-dir", tmp_path)
+    printed = run_study(site, path, "--runs-dir", tmp_path)
     assert "Whitened" in printed and "PCA-sign" in printed
     records = pd.read_csv(tmp_path / "toys" / "records.csv")
     own = records[records.method == "white"]
@@ -79,15 +97,13 @@ def test_a_method_of_another_package_goes_all_the_way(environment: dict[str, str
     search, tests = own[own.kind == "search"], own[own.kind == "test"]
     assert search.floor.nunique() == 3 and set(tests.floor) == {search.floor[search["map"].idxmax()]}
     assert "Whitened" in (tmp_path / "toys" / "report.html").read_text()
-    assert "Whitened, 8 bits" in run(
-        environment, "-m", "analysis", "explain", tmp_path / "toys", "blobs", "whitened", "8"
-    )
+    assert "Whitened, 8 bits" in told(analyse, "explain", tmp_path / "toys", "blobs", "whitened", "8")
     model = tmp_path / "toys" / "models" / "blobs" / "white-8.safetensors"
-    told = run(environment, "-m", "hasher", "info", model)
-    assert re.search(r"^method +white$", told, re.M) and re.search(r"^floor +0\.", told, re.M)
+    about = told(hash_with, "info", model)
+    assert re.search(r"^method +white$", about, re.M) and re.search(r"^floor +0\.", about, re.M)
     codes = tmp_path / "codes.npz"
-    run(environment, "-m", "hasher", "encode", model, blobs, "--out", codes)
-    run(environment, "-m", "hasher", "search", model, codes, blobs, "-k", "3", "--out", tmp_path / "found.csv")
+    told(hash_with, "encode", model, blobs, "--out", codes)
+    told(hash_with, "search", model, codes, blobs, "-k", "3", "--out", tmp_path / "found.csv")
     assert len(pd.read_csv(tmp_path / "found.csv")) == 240 * 3
     with np.load(codes, allow_pickle=False) as arrays:
         assert arrays["codes"].shape == (240, 1)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import run_study
+from tests.study.here import runs_here
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 QUERIES, WIDTH = 10, 6
@@ -63,7 +64,8 @@ def test_the_study_runs_on_the_three_files_by_name(
         "analysis.report.write_report", lambda study: study.folder.path / "report.html"
     )  # tested elsewhere
     small = ["--epochs", "1", "--replicates", "1", "--bits", "4", "--filters", "spline", "gcn", "none"]
-    assert run("paper.yaml", data, *small) == 0
+    with runs_here():
+        assert run("paper.yaml", data, *small) == 0
     output = capsys.readouterr()
     warnings = [line for line in output.err.splitlines() if line.startswith("warning: ")]
     assert warnings == [

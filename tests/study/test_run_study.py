@@ -246,7 +246,6 @@ def test_two_drivers_do_not_share_a_study(finished: StudyResult, tiny: StudySpec
         (["--bits", "0"], "bits"),
         (["--max-concurrent", "0"], "--max-concurrent"),
         (["--cpus-per-trial", "-1"], "--cpus-per-trial"),
-        (["--cpus-per-trial", "1000"], "more than the cluster has"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -258,6 +257,15 @@ def test_bad_input_is_one_line_and_exit_code_2(
         code = error.code
     captured = capsys.readouterr()
     assert code == 2 and says in captured.err and "Traceback" not in captured.err
+
+
+def test_a_trial_that_fits_nowhere_is_one_line(
+    cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--runs-dir", str(tmp_path / "runs"), "--cpus-per-trial", "1000", "--address", cluster]
+    assert command.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert "more than the cluster has" in captured.err and "Traceback" not in captured.err
 
 
 def test_a_time_budget_stops_early_and_says_what_is_left(tiny: StudySpec, cluster: str, tmp_path: Path) -> None:
