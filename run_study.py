@@ -13,12 +13,17 @@ from hasher.notices import plain_warnings
 from study.command import parse_command
 from study.drive.runner import StudyResult, run_study
 from study.watch.dry_run import print_plan
+from study.watch.progress import validation_scores
 from study.watch.status import print_status
+
+#: What shells say of a program that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 @plain_warnings()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Exit codes: 0 finished, 1 stopped with runs left, 2 bad input."""
+    """Run the command. Exit codes: 0 finished, 1 a budget is spent with runs left, 2 bad input, 130 stopped by Ctrl-C
+    or SIGTERM."""
     try:
         command = parse_command(arguments)
         console = Console(quiet=command.quiet)
@@ -36,19 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped: what has ended is recorded, the same command goes on", file=sys.stderr)
+        return INTERRUPTED
 
 
 def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> int:
-    """Write and print the tables; draw the report of a finished study, of another say how to go on."""
+    """Write and print the tables; draw the report of a finished study, of another say how to go on.
+
+    Where the search of no cell has ended there is nothing but scores on validation queries to print.
+    """
     study = load_study(result.folder.path, data_dir)
     write_tables(study)
-    for dataset in study.datasets:
-        console.print(terminal_table(study, dataset))
+    if result.counts.left:
+        for scores in validation_scores(study.spec, result.finished):
+            console.print(scores)
+    if not result.counts.left or (study.records["kind"] == "test").any():
+        for dataset in study.datasets:
+            console.print(terminal_table(study, dataset))
     console.print(result.counts.in_words(), highlight=False)
     console.print(f"Records, tables and models are in {result.folder.path}", highlight=False)
     if result.counts.left:
         console.print(_left_in_words(result), highlight=False)
-        return 1
+        return 1 if result.spent else INTERRUPTED
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
     console.print(f"Figures and a report: {write_report(study)}", highlight=False, soft_wrap=True)

@@ -19,8 +19,9 @@ from analysis.tables import terminal_table, write_tables
 from analysis.verify import verify
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
+from study.record.joining import join
 
-_COMMANDS = ("make", "explain", "verify", "compare")
+_COMMANDS = ("make", "explain", "verify", "compare", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
@@ -69,7 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     both = commands.add_parser("compare", help="print two studies side by side, with tests of their differences")
     both.add_argument("studies", nargs=2, type=Path, metavar="STUDY")
     both.set_defaults(run=_compare)
-    for command in (make, one, check, both):
+    parts = commands.add_parser("join", help="make one study of several that are parts of it")
+    parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
+    parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
+    parts.set_defaults(run=_join)
+    for command in (make, one, check, both, parts):
         command.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
@@ -118,6 +123,23 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
 def _compare(options: argparse.Namespace, console: Console) -> int:
     first, second = _studies(options.studies, options.data_dir)
     console.print(compare(first, second))
+    return 0
+
+
+def _join(options: argparse.Namespace, console: Console) -> int:
+    from analysis.report import write_report
+
+    joined = join(options.studies, options.studies[0].resolve().parent / options.name)
+    study = load_study(joined.folder.path, options.data_dir)
+    write_tables(study)
+    for dataset in study.datasets:
+        console.print(terminal_table(study, dataset))
+    for line in joined.contradictions:
+        console.print(f"differs: {line}; that of the first is taken", soft_wrap=True, markup=False)
+    doubles = f", {joined.doubles} of them in more than one of the studies" if joined.doubles else ""
+    missing = f"; {joined.missing} that it would have are in none" if joined.missing else ""
+    console.print(f"{joined.runs} runs{doubles}{missing}", soft_wrap=True)
+    console.print(f"Report: {write_report(study)}", soft_wrap=True)
     return 0
 
 

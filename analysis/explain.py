@@ -14,7 +14,7 @@ from analysis.edges import edges
 from analysis.names import dataset_label, full_label, meant
 from analysis.results import results_of
 from analysis.study_records import StudyRecords
-from analysis.summary import in_words, scored, search_counts, tested_counts, tested_runs
+from analysis.summary import former_tests, in_words, scored, search_counts, tested_counts, tested_runs
 from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
 from analysis.tables.table import Column, Entry, Table, decimals, number
@@ -108,10 +108,20 @@ def _selection(study: StudyRecords, cell: Cell) -> list[str]:
     epoch = f", best at epoch {shown(winner['chosen_epoch'])}" if find_method(cell.method).is_trained else ""
     return [
         *lines,
+        *_extensions(study, cell),
         f"rule: the complete trial with the best validation {metric}, the earlier of equals; test queries play no part",
         f"winner: trial {winner['index']} with validation {metric} {decimals(winner['score'], 4)}{lead}{epoch}",
         *(f"warning: {edge.in_words()}" for edge in edges(study.spec, cell.method, winner.to_dict())),
     ]
+
+
+def _extensions(study: StudyRecords, cell: Cell) -> list[str]:
+    """What was added to the study while its test scores could be seen, and what of them is of a former winner."""
+    lines = [amendment.in_words() for amendment in study.amendments]
+    gone = former_tests(study, cell)
+    if gone:
+        lines.append(f"{gone} test runs are of a former winner: in records.csv, superseded, and counted nowhere")
+    return lines
 
 
 def _trials(study: StudyRecords, cell: Cell) -> Table:
@@ -166,8 +176,9 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
     sampled, fixed = study.spec.space_for(cell.method), study.spec.fixed_for(cell.method)
     lines = [f"method = {cell.method}", f"bits = {cell.bits}"]
     if find_method(cell.method).is_trained:
+        planned = winner.get("planned_epochs")  # of the study when the trial was run; it may have grown since
         lines += [
-            f"epochs = {study.spec.epochs} (the study's)",
+            f"epochs = {study.spec.epochs if planned is None or pd.isna(planned) else shown(planned)} (the study's)",
             f"stop_after = {shown(winner['chosen_epoch'])} (the winner's best)",
         ]
     for name in study.spec.hyperparameters:

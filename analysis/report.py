@@ -102,7 +102,7 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         more_tables=MORE_TABLES,
         families=report_facts.families(study.spec),
         answer=report_facts.answer_in_words(study),
-        plan=report_facts.plan_in_words(study.spec),
+        plan=[*report_facts.plan_in_words(study.spec), *report_facts.extensions_in_words(study)],
         keys=study.origins.in_words(study.spec) if study.origins else [],
         run_tables=[Markup(to_html(table)) for table in _run_tables(study)],
         data_table=Markup(to_html(report_facts.data_table(study))),

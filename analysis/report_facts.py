@@ -74,6 +74,19 @@ def _search(spec: StudySpec, searched: list[str]) -> str:
     return f"{search}, of at most {epochs}; trials {pruner} and are scored on validation queries."
 
 
+def extensions_in_words(study: StudyRecords) -> list[str]:
+    """How the study grew after it was begun, and what that may have done to its honesty; nothing where it did not."""
+    if not study.amendments:
+        return []
+    lines = [f"{amendment.in_words()}." for amendment in study.amendments]
+    cells = study.superseded.groupby(["dataset", "method", "bits"]).ngroups if len(study.superseded) else 0
+    seen = "Test scores could be seen before the study was extended"
+    if not cells:
+        return [*lines, f"{seen}; no cell has another winner since."]
+    what = f"{counted(cells, 'cell')} got another winner after that, whose test runs take the place of "
+    return [*lines, f"{seen}: {what}{counted(len(study.superseded), 'run')}, kept in records.csv as superseded."]
+
+
 def _baselines(spec: StudySpec) -> str:
     names = [name for name in spec.all_methods if name not in spec.methods] + list(REFERENCES)
     return listed([label(name) for name in in_order(names)])

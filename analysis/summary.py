@@ -70,6 +70,16 @@ def tested_runs(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     return study.runs("test", cell)
 
 
+def former_tests(study: StudyRecords, cell: Cell) -> int:
+    """Test runs of winners that the cell had before the study was extended."""
+    gone = study.superseded
+    if gone.empty:
+        return 0
+    return int(
+        ((gone["dataset"] == cell.dataset) & (gone["method"] == cell.method) & (gone["bits"] == cell.bits)).sum()
+    )
+
+
 def completed(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     """The test runs of a cell that ran to their end, by index."""
     runs = tested_runs(study, cell)

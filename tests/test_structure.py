@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 #: From the ground up. A folder that stands for another one's parts is named with it: ``study.plan``.
 PACKAGES = ["hasher", "study", "analysis", "run_study"]
 FLOORS = {
-    "study": ["options", "plan", "record", "work", "watch", "drive", "command"],
+    "study": ["options", "plan", "record", "work", "watch", "drive", "from_python", "command"],
 }
 #: Side by side, neither above the other.
 APART = {("study.record", "study.work")}

@@ -22,6 +22,7 @@ from study.drive.cluster import Nodes, connect, environment
 from study.drive.head_node import watched
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
+from study.drive.stopping import sigterm_as_sigint
 from study.drive.tracking.trackers import Trackers
 from study.drive.tune_parts import CellSearcher, Collector, LastCheckpoints, OptunaPruning
 from study.options import RunOptions
@@ -69,7 +70,7 @@ class Execution:
             )
             head_node = ray.get_runtime_context().gcs_address
             try:
-                with nodes.requested(), progress.showing(), watched(head_node, progress.say):
+                with nodes.requested(), progress.showing(), watched(head_node, progress.say), sigterm_as_sigint():
                     tuner.fit()
             finally:
                 recorder.close()

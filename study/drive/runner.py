@@ -19,6 +19,7 @@ from study.drive.execution import Execution
 from study.drive.extension import extend
 from study.drive.tracking.wanted import open_trackers
 from study.options import RunOptions
+from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
@@ -43,6 +44,7 @@ class StudyResult:
     folder: StudyFolder
     records: pd.DataFrame
     counts: Counts
+    finished: FinishedRuns
     interrupted: int  #: runs that were stopped midway and will be redone
     spent: str | None  #: what there is no more of: the time budget or the device-hours
     shared: SharedStorage | None  #: where the study folder is copied to
@@ -87,7 +89,8 @@ def run_study(
         finally:
             interrupted = ledger.abandon_open()
             records = export(ledger, folder)
-        return StudyResult(folder, records, count_runs(spec, ledger.finished), interrupted, budget.spent, shared)
+        counts = count_runs(spec, ledger.finished)
+        return StudyResult(folder, records, counts, ledger.finished, interrupted, budget.spent, shared)
 
 
 @contextmanager

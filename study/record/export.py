@@ -16,7 +16,7 @@ from study.record.study_folder import StudyFolder
 
 _IDENTITY = ["dataset", "family", "method", "bits", "kind", "index", "state", "superseded", "seed"]
 _SCORES = ["scored_on", *(score.name for score in SCORES)]
-_COURSE = ["epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
+_COURSE = ["planned_epochs", "epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
 _ORIGIN = ["host", "device", "threads", "versions", "commit", "optuna_study", "optuna_trial", "error", "note"]
 #: The family of what is no method, but a ranking by the float vectors.

@@ -159,9 +159,10 @@ class Ledger:
 
     def _of_extensions(self, task: Task) -> dict[str, int]:
         """What is kept of a task in case the study is extended: what it would not say of this run any more."""
-        if task.kind == "search":
+        if task.kind == "search" or not self.spec.is_searched(task.cell.method):
             return {"epochs": self.spec.epochs}
-        return {"winner": self._winner(task.cell).index} if self.spec.is_searched(task.cell.method) else {}
+        best = self._winner(task.cell)
+        return {"epochs": self.finished[best].planned_epochs or self.spec.epochs, "winner": best.index}
 
     def _ask(self, study: optuna.Study, task: Task, seed: int) -> optuna.Trial:
         space = distributions(self.spec.space_for(task.cell.method))
@@ -223,7 +224,10 @@ class Ledger:
             last = {task: trial.number for task, trial in ended}
             for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
                 stored = trial.user_attrs["outcome"]
-                outcome = {**stored, "optuna_study": study.study_name, "optuna_trial": trial.number}
+                outcome = {
+                    **stored, "planned_epochs": trial.user_attrs["task"].get("epochs"),
+                    "optuna_study": study.study_name, "optuna_trial": trial.number,
+                }  # fmt: skip
                 counts = trial.number == last[task] and is_done(self.spec, self.finished, task)
                 yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}), not counts)
 

@@ -66,22 +66,30 @@ class Progress:
         return now.in_words() + left
 
     def _grid(self) -> RenderableType:
-        tables = []
-        metric = METRICS[self._spec.objective].title(self._spec.k)
-        searched = [name for name in self._spec.methods if self._spec.is_searched(name)]
-        for dataset in self._spec.datasets:
-            table = Table(title=f"{dataset.name}: best validation {metric}", title_justify="left")
-            table.add_column("method")
-            for bits in self._spec.bits:
-                table.add_column(f"{bits} bits", justify="right")
-            for name in searched:
-                table.add_row(name, *(self._entry(Cell(dataset.name, name, bits)) for bits in self._spec.bits))
-            tables.append(table)
-        return Group(Text(self._line()), *tables)  # a small terminal shows the first lines only
+        scores = validation_scores(self._spec, self._finished)
+        return Group(Text(self._line()), *scores)  # a small terminal shows the first lines only
 
-    def _entry(self, cell: Cell) -> str:
-        best = winner(self._spec, self._finished, cell)
-        searched = sum(task in self._finished for task in search_tasks(self._spec, cell))
-        tested = sum(is_done(self._spec, self._finished, task) for task in final_tasks(self._spec, cell))
-        score = "–" if best is None else f"{best.score:.3f}"
-        return f"{score} [dim]{searched}+{tested}[/dim]"
+
+def validation_scores(spec: StudySpec, finished: FinishedRuns) -> list[RenderableType]:
+    """The best validation score of every searched cell so far, a table a data set."""
+    shown: list[RenderableType] = []
+    metric = METRICS[spec.objective].title(spec.k)
+    searched = [name for name in spec.methods if spec.is_searched(name)]
+    for dataset in spec.datasets:
+        shown.append(Text(f"{dataset.name}: best validation {metric}, search trials + test runs that have ended"))
+        table = Table()
+        table.add_column("method")
+        for bits in spec.bits:
+            table.add_column(f"{bits} bits", justify="right")
+        for name in searched:
+            table.add_row(name, *(_entry(spec, finished, Cell(dataset.name, name, bits)) for bits in spec.bits))
+        shown.append(table)
+    return shown
+
+
+def _entry(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> str:
+    best = winner(spec, finished, cell)
+    searched = sum(task in finished for task in search_tasks(spec, cell))
+    tested = sum(is_done(spec, finished, task) for task in final_tasks(spec, cell))
+    score = "–" if best is None else f"{best.score:.3f}"
+    return f"{score} [dim]{searched}+{tested}[/dim]"

@@ -171,7 +171,7 @@ def ended_runs(folder: StudyFolder) -> dict[tuple[str, int], float]:
 
 
 def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path) -> None:
-    """Killed first, then interrupted, then left alone."""
+    """Killed first, then terminated, which is taken for Ctrl-C, then left alone."""
     space = tmp_path / "tiny.yaml"
     changes = {"datasets": [str(blobs)], "trials": 6, "epochs": 40, "report_every": 20}
     from tests.study.conftest import TINY
@@ -181,8 +181,8 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path)
     ended_by(signal.SIGKILL, 4, space, folder)
     killed = ended_runs(folder)
     assert len(killed) >= 3
-    output, code = ended_by(signal.SIGINT, len(killed) + 4, space, folder)
-    assert code == 1 and "same command goes on" in output
+    output, code = ended_by(signal.SIGTERM, len(killed) + 4, space, folder)
+    assert code == 130 and "same command goes on" in output and "best validation mAP" in output
     interrupted = ended_runs(folder)
     assert len(interrupted) > len(killed) and TrialState.RUNNING not in stored_states(folder)
     again = start(space, tmp_path / "runs")
@@ -195,6 +195,19 @@ def test_a_stopped_driver_loses_and_repeats_nothing(blobs: Path, tmp_path: Path)
     assert TrialState.RUNNING not in stored_states(folder)
     kept = {(r.optuna_study, r.optuna_trial): r.started for r in records.itertuples()}
     assert (killed | interrupted).items() <= kept.items()
+
+
+def test_ctrl_c_before_anything_runs_is_one_line(
+    tiny: StudySpec, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("study.drive.runner.load_data", interrupted)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(tiny.to_yaml())
+    assert command.main([str(path), "--runs-dir", str(tmp_path / "runs")]) == 130
+    assert capsys.readouterr().err == "stopped: what has ended is recorded, the same command goes on\n"
 
 
 def test_a_finished_study_is_only_shown(

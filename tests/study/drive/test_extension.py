@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 
 import run_study as command
+from analysis.command import main as analyse
+from analysis.report_facts import extensions_in_words
 from analysis.study_records import load_study
+from analysis.summary import former_tests
 from analysis.verify import verify
 from hasher.errors import UserError
 from study.drive.extension import extend
@@ -131,6 +134,11 @@ def test_a_new_winner_is_tested_and_the_tests_of_the_old_one_stay_marked(tiny: S
     assert {*zip(gone.method, gone.bits, strict=True)} == {(cell.method, cell.bits) for cell in changed}
     assert (gone.kind == "test").all() and len(gone) == 2 * len(changed)
     study = load_study(folder.path)
+    told = " ".join(extensions_in_words(study))
+    assert "trials: 4 → 6" in told and f"{len(changed)} cell" in told and f"{len(gone)} runs, kept" in told
+    assert {cell: former_tests(study, cell) for cell in searched(tiny)} == {
+        cell: 2 * (cell in changed) for cell in searched(tiny)
+    }
     assert len(study.records) + len(study.superseded) == len(rows) and len(study.superseded) == len(gone)
     for cell in searched(tiny):
         best = study.winner(cell)
@@ -224,7 +232,7 @@ def test_the_dry_run_tells_what_is_kept_and_touches_nothing(
     assert {path: path.read_bytes() for path in finished.folder.path.rglob("*") if path.is_file()} == before
 
 
-def test_the_command_lets_a_study_grow(blobs: Path, tiny: StudySpec, tmp_path: Path) -> None:
+def test_the_command_lets_a_study_grow(tiny: StudySpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     small = grown(tiny, sampler={"name": "random"}, trials=2, methods=["gcn"], baselines=["itq"])
     large = {"trials": 5, "replicates": 3, "methods": ["gcn", "none"]}
     paths = [tmp_path / name for name in ("small.yaml", "large.yaml")]
@@ -238,4 +246,8 @@ def test_the_command_lets_a_study_grow(blobs: Path, tiny: StudySpec, tmp_path: P
     ours, theirs = (load_study(tmp_path / name / "tiny") for name in ("runs", "whole"))
     pd.testing.assert_frame_equal(ours.records.drop(columns=WHEN), theirs.records.drop(columns=WHEN), check_exact=True)
     assert not verify(ours)
+    capsys.readouterr()
+    assert analyse(["explain", str(ours.folder.path), "blobs", "gcn", "8"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "after 6 test runs: methods:" in told and "epochs = 4 (the study's)" in told
     assert [one.changes[0] for one in ours.amendments] == ["methods: ['gcn'] → ['gcn', 'none']"]
