@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import optuna
@@ -23,6 +23,7 @@ from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
+from study.record.claims import claimed
 from study.record.export import export
 from study.record.journal import repair
 from study.record.ledger import Ledger
@@ -70,15 +71,21 @@ def run_study(
     trackers = open_trackers(options.tracking, spec.name, folder.tracking, console)
     shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
-    with folder.locked(), _full_disks_explained(folder), shared.kept_up(folder) if shared else nullcontext():
+    with ExitStack() as closing:
+        closing.enter_context(folder.locked())
+        closing.enter_context(_in_a_line(folder))
+        if shared:
+            closing.enter_context(shared.kept_up(folder))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
             repair(folder.journal)
+        storage = open_storage(options.storage or str(folder.journal))
+        claim = closing.enter_context(claimed(storage, spec.name)) if options.storage else None
         if options.extend:
             extend(folder, spec, options.storage, origins)
         folder.freeze(spec, options.storage, origins)
         former = [amendment.former for amendment in folder.read_amendments().amendments]
-        ledger = Ledger(spec, open_storage(options.storage or str(folder.journal)), former)
+        ledger = Ledger(spec, storage, former, *([claim.check] if claim else []))
         cap = None
         if options.max_device_hours is not None:
             cap = DeviceHours(options.max_device_hours, ledger.finished, options.resources.devices)
@@ -93,17 +100,24 @@ def run_study(
         return StudyResult(folder, records, counts, ledger.finished, interrupted, budget.spent, shared)
 
 
+def _is_refusal(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _REFUSED
+
+
 @contextmanager
-def _full_disks_explained(folder: StudyFolder) -> Iterator[None]:
-    """Say in a line that the study folder cannot be written, also where Tune has wrapped the error in its own."""
+def _in_a_line(folder: StudyFolder) -> Iterator[None]:
+    """Say in a line that the study folder cannot be written, or what else a user is to be told, also where Tune has
+    wrapped the error in its own."""
     try:
         yield
     except Exception as error:
         cause: BaseException | None = error
-        while cause is not None and not (isinstance(cause, OSError) and cause.errno in _REFUSED):
+        while cause is not None and not (isinstance(cause, UserError) or _is_refusal(cause)):
             cause = cause.__cause__ or cause.__context__
         if isinstance(error, UserError) or cause is None:
             raise
+        if isinstance(cause, UserError):
+            raise cause from None
         raise UserError(
             f"{folder.path}: cannot be written ({cause}); what has ended is recorded, and once this is mended the same "
             "command goes on"

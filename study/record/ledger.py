@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,17 +55,25 @@ class _Open:
     decisions: dict[int, bool] = field(default_factory=dict)
 
 
+def _anyone() -> None:
+    """Where nobody else can reach the storage."""
+
+
 class Ledger:
     """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
 
     Opening it creates missing Optuna studies and closes what an earlier driver left open: a run whose outcome is
     stored has ended; others are marked as failed in Optuna, count for nothing here, and are to be redone. Only one
     ledger may be open on a study at a time. `former` are digests (`spec_digest`) of what the study was before it was
-    extended. Raises `UserError` where the storage holds a different study of this name.
+    extended; `guard` is asked before a run is begun and before its end is stored, and raises where this ledger may do
+    neither any more. Raises `UserError` where the storage holds a different study of this name.
     """
 
-    def __init__(self, spec: StudySpec, storage: BaseStorage, former: Collection[str] = ()) -> None:
+    def __init__(
+        self, spec: StudySpec, storage: BaseStorage, former: Collection[str] = (), guard: Callable[[], None] = _anyone
+    ) -> None:
         self.spec = spec
+        self._guard = guard
         self.finished: dict[Task, Finished] = {}
         self._storage = storage
         self._open: dict[Task, _Open] = {}
@@ -127,6 +135,7 @@ class Ledger:
         after the winner's best epoch. Its schedule is the winner's too: one laid out for fewer epochs would reach its
         largest steps, and its end, where the winner's had not.
         """
+        self._guard()
         seed = task.seed(self.spec.seed)
         study = self._study_of(task)
         with batched(self._storage):
@@ -192,6 +201,7 @@ class Ledger:
 
     def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
         """Close the run. `outcome` must hold what JSON can, the study's objective among it."""
+        self._guard()
         run = self._open.pop(task)
         job, trial = run.job, run.trial
         config = find_method(task.cell.method).settings(job.config) if job.config else {}

@@ -5,10 +5,12 @@ from pathlib import Path
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, get_storage
+from sqlalchemy.exc import SQLAlchemyError
 
 from hasher.errors import UserError
 from study.plan.spec import PrunerSpec, SamplerSpec
 from study.record.journal import StudyJournal
+from study.record.study_folder import without_password
 
 
 def make_sampler(spec: SamplerSpec, seed: int) -> BaseSampler:
@@ -31,13 +33,21 @@ def make_pruner(spec: PrunerSpec, epochs: int) -> BasePruner:
     return NopPruner()
 
 
+def _open_database(url: str) -> BaseStorage:
+    try:
+        return get_storage(url)
+    except (SQLAlchemyError, ImportError, RuntimeError, ValueError, OSError) as error:
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise UserError(f"--storage {without_password(url)}: cannot be opened ({why})") from None
+
+
 def open_storage(url: str) -> BaseStorage:
     """Any storage Optuna knows by URL; anything else is the path of a journal file.
 
-    Raises `UserError` for a journal with a damaged record in its midst.
+    Raises `UserError` for a database that cannot be opened, and for a journal with a damaged record in its midst.
     """
     if "://" in url:
-        return get_storage(url)
+        return _open_database(url)
     try:
         return StudyJournal(Path(url))
     except ValueError as error:

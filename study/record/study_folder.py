@@ -185,7 +185,7 @@ class StudyFolder:
 
     def _check_storage(self, storage: str | None) -> None:
         kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
-        if kept != _without_password(storage):
+        if kept != without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
 
     def freeze(self, spec: StudySpec, storage: str | None, origins: Origins | None = None) -> None:
@@ -193,7 +193,7 @@ class StudyFolder:
         later ones, which leave it as it is."""
         self.check(spec, storage)
         if not self.spec.exists():
-            write_atomically(self.storage, _without_password(storage) + "\n")
+            write_atomically(self.storage, without_password(storage) + "\n")
             if origins is not None:
                 write_atomically(self.origins, origins.to_yaml())
             write_atomically(self.spec, spec.to_yaml())
@@ -207,7 +207,7 @@ class StudyFolder:
         write_atomically(self.spec, spec.to_yaml())
 
 
-def _without_password(storage: str | None) -> str:
+def without_password(storage: str | None) -> str:
     """An Optuna storage as it may be written to a file."""
     if storage is None or "://" not in storage:
         return storage or JOURNAL

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import analysis.command
 import analysis.notebooks.__main__ as notebooks
@@ -29,9 +30,12 @@ from hasher.data.registry import EMBEDDABLE
 from hasher.errors import UserError
 from study.command import Command, parse_command
 from study.command import _parser as study_parser
+from study.drive.runner import StudyResult
+from study.drive.runner import run_study as run_whole_study
+from study.options import RunOptions
 from study.plan.space_file import SHIPPED
 from study.plan.spec import StudySpec
-from tests.docs.pages import COMMANDS, NAME, PAGES, ROOT, name
+from tests.docs.pages import COMMANDS, NAME, PAGES, ROOT, blocks, name
 from tests.study.here import runs_here
 
 #: Commands that are not run here: what runs them, or why nothing does.
@@ -205,6 +209,23 @@ def test_commands_run(page: Path, place: Path, monkeypatch: pytest.MonkeyPatch) 
     for found, command in COMMANDS:
         if found == page and not is_elsewhere(command):
             execute(command)
+
+
+def cut_study(spec: StudySpec, options: RunOptions, console: Console) -> StudyResult:
+    return run_whole_study(cut(spec), options, console)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_python_that_runs_studies(page: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("study.from_python.run_study", cut_study)
+    shutil.rmtree("runs/quick", ignore_errors=True)
+    digits = np.zeros((3, 64), np.float32)
+    names: dict[str, Any] = {"queries": digits, "features": digits}
+    for block in (block for block in blocks("python") if name(block.page) == page and "stud" in block.code):
+        with runs_here():
+            exec(compile(block.code, page, "exec"), names)
+    assert names["found"].trials["state"].eq("complete").all() and len(names["found"].paired_tests())
 
 
 def test_a_command_that_fails_is_found(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,8 +72,13 @@ def test_search_spaces_are_valid(block: Block, tmp_path: Path) -> None:
     assert set(given["space"]) <= {key for method in spec.methods for key in spec.space_for(method)}
 
 
-def test_all_python_of_the_pages_is_run_below() -> None:
-    assert [name(block.page) for block in blocks("python")] == ["README.md", "docs/extending.md"]
+def test_all_python_of_the_pages_is_run_below_or_by_test_commands() -> None:
+    assert [name(block.page) for block in blocks("python")] == [
+        "README.md",
+        "README.md",
+        "docs/extending.md",
+        *["docs/python.md"] * 2,
+    ]
 
 
 def features(count: int, seed: int = 0) -> np.ndarray:
@@ -112,7 +117,7 @@ def test_the_described_method_is_short_and_is_searched(described: Method, tmp_pa
 
 
 def test_the_readme_s_python_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = (block.code for block in blocks("python") if block.page == ROOT / "README.md")
+    code = next(block.code for block in blocks("python") if block.page == ROOT / "README.md")
     (path,) = re.findall(r'load_hasher\("(.+?)"\)', code)
     method = registry.find_method("lsh")
     config = method.configure({"bits": 32})

@@ -1,0 +1,123 @@
+"""One driver at a time for a study whose storage several machines reach: a claim in the storage, which dies with it.
+
+The lock of a study folder (`StudyFolder.locked`) keeps drivers of one folder apart; two folders may name one storage.
+A claim is an Optuna study of its own, ``<study>/driver@1``, ``@2`` and so on: storages create a name once, whoever
+else asks for it. Its driver keeps saying that it lives, by its clock; a driver that has said nothing for `LEASE`
+seconds, or whose process is no longer on this machine, has died, and the next number is free.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from hasher.errors import UserError
+
+#: Seconds between two signs of life, and after which a driver without one has died. Clocks must agree better than that.
+BEAT, LEASE = 10.0, 60.0
+
+
+class Claim:
+    """A driver's hold on a study."""
+
+    def __init__(self, storage: BaseStorage, name: str, number: int) -> None:
+        self._storage, self._name, self._number = storage, name, number
+        self._lost = False
+        self._done = threading.Event()
+
+    def check(self) -> None:
+        """Raise `UserError` where another driver has taken the study over meanwhile: this one was silent too long."""
+        if self._lost:
+            raise UserError(
+                f"storage: another driver has taken over the study {self._name}, since this one did not say for "
+                f"{LEASE:.0f} s that it lives; what had ended is recorded"
+            )
+
+    def _keep(self) -> None:
+        while not self._done.wait(BEAT):
+            try:
+                if _latest(self._storage, self._name) != self._number:
+                    self._lost = True
+                    return
+                _say(self._storage, self._name, self._number, {"beat": time.time()})
+            except (SQLAlchemyError, StorageInternalError):  # out of reach for now; what is run will notice it too
+                continue
+
+
+@contextmanager
+def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
+    """Hold the study `name` of a storage. Raises `UserError` where a driver that lives holds it."""
+    number = _latest(storage, name)
+    if number:
+        _refuse_living(storage, name, number)
+    try:
+        optuna.create_study(study_name=_claim(name, number + 1), storage=storage)
+    except DuplicatedStudyError:
+        raise UserError(f"storage: another driver begins with the study {name} at this moment, wait for it") from None
+    _say(storage, name, number + 1, {"beat": time.time(), "host": socket.gethostname(), "process": os.getpid()})
+    if number:
+        optuna.delete_study(study_name=_claim(name, number), storage=storage)
+    claim = Claim(storage, name, number + 1)
+    thread = threading.Thread(target=claim._keep, name="claim", daemon=True)
+    thread.start()
+    try:
+        yield claim
+    finally:
+        claim._done.set()
+        thread.join()
+        if _latest(storage, name) == number + 1:
+            _say(storage, name, number + 1, {"ended": True})
+
+
+def _refuse_living(storage: BaseStorage, name: str, number: int) -> None:
+    about = optuna.load_study(study_name=_claim(name, number), storage=storage).user_attrs
+    if about.get("ended"):
+        return
+    if "beat" not in about:  # its driver is at this point, or died there: give it the time of any other
+        about = {"beat": time.time(), **about}
+        _say(storage, name, number, {"beat": about["beat"]})
+    silent, here = time.time() - about["beat"], about.get("host") == socket.gethostname()
+    if silent > LEASE or (here and not _is_running(about["process"])):
+        return
+    where = f"{about.get('host', 'a machine')} (process {about.get('process', 'unknown')})"
+    raise UserError(
+        f"storage: the study {name} is run by a driver on {where}, which said {max(0.0, silent):.0f} s ago that it "
+        f"lives: wait for it or stop it; one that has died is forgotten after {LEASE:.0f} s"
+    )
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _claim(name: str, number: int) -> str:
+    return f"{name}/driver@{number}"
+
+
+def _latest(storage: BaseStorage, name: str) -> int:
+    """The number of the study's last claim; 0 without one."""
+    before = _claim(name, 0).removesuffix("0")
+    numbers = (one.removeprefix(before) for one in optuna.get_all_study_names(storage) if one.startswith(before))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def _say(storage: BaseStorage, name: str, number: int, facts: dict[str, Any]) -> None:
+    study = optuna.load_study(study_name=_claim(name, number), storage=storage)
+    for key, value in facts.items():
+        study.set_user_attr(key, value)
