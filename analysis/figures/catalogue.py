@@ -16,6 +16,7 @@ from analysis.figures import (
     retrieval,
     search,
     sweeps,
+    tuning,
 )
 from analysis.figures.study_figure import StudyFigure
 from analysis.results import DatasetResults, results_of
@@ -28,7 +29,7 @@ SECTIONS: dict[str, tuple[Family, ...]] = {
     "results": (bits.figures, ladder.figures, retrieval.figures, codes.figures, neighbours.figures),
     "paper": (sweeps.figures, cutoff.figures),
     "hyperparameters": (importance.figures, search.figures),
-    "cost": (cost.figures, progress.figures),
+    "cost": (cost.figures, progress.figures, tuning.figures),
 }
 
 

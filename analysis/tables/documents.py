@@ -24,6 +24,7 @@ from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
 from analysis.tables.table import Table
+from analysis.tables.tuning import tunability_table, tuning_curve_table
 from hasher.files import write_atomically
 
 Section = Literal["results", "paper", "hyperparameters", "cost"]
@@ -62,6 +63,9 @@ def _documents(results: DatasetResults) -> list[Document]:
         found.insert(1, Document("hagcn-against-rivals", "results", [
             rivals_table(results), rivals_by_test_table(results),
         ]))  # fmt: skip
+    tuned = [table for table in (tunability_table(results), tuning_curve_table(results)) if table.rows]
+    if tuned:
+        found.append(Document("tuning", "cost", tuned))
     if competitors(results.dataset):
         found.append(Document("competitors", "paper", [competitors_table(results)]))
     return found

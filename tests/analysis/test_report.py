@@ -20,8 +20,9 @@ ALL_KEYS = {
     "map-by-bits", "method-by-bits", "ladder", "precision-recall", "precision-at-n", "bit-balance", "bit-correlation",
     "nearest-neighbours", "map-by-filter-order", "map-by-knn-size", "map-by-cutoff", "importance", "slices",
     "parallel-coordinates", "cost-and-gain", "best-by-trials", "best-by-device-seconds", "learning-curves",
+    "tuning-curve",
 }  # fmt: skip
-NO_MODEL = {"nearest-neighbours"}  # synthetic studies have none
+NO_MODEL = {"nearest-neighbours", "tuning-curve"}  # synthetic studies have no models, and prune trials
 NOT_SAMPLED = {"map-by-filter-order", "map-by-knn-size", "slices", "parallel-coordinates", "importance"}
 EVALUATED = {"precision-recall", "precision-at-n", "map-by-cutoff", "bit-balance", "bit-correlation"}
 

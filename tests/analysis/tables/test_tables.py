@@ -23,6 +23,7 @@ from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import main_table
 from analysis.tables.statistics import best_table, pairs_table
 from analysis.tables.table import MISSING, Column, Entry, Table, decimals, number, p_value, with_spread
+from analysis.tables.tuning import tunability_table, tuning_curve_table
 from tests.analysis.degenerate import STUDIES
 from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
@@ -245,13 +246,21 @@ def test_latex_compiles_as_it_is(study, tmp_path):
 def test_studies_with_gaps_have_every_table(name, tmp_path):
     study = load_study(STUDIES[name](tmp_path))
     paths = write_tables(study)
-    assert len(paths) == len(set(paths)) == sum(28 + 3 * (dataset == "stl10") for dataset in study.datasets)
+    found = {dataset: results_of(study, dataset) for dataset in study.datasets}
+    tuned = {
+        dataset: [table for table in (tunability_table(one), tuning_curve_table(one)) if table.rows]
+        for dataset, one in found.items()
+    }
+    assert len(paths) == len(set(paths))
+    assert len(paths) == sum(
+        28 + 3 * (dataset == "stl10") + (2 + len(tuned[dataset]) if tuned[dataset] else 0) for dataset in study.datasets
+    )
     for dataset in study.datasets:
         shown = (study.folder.tables / f"{dataset}.csv").read_text(encoding="utf-8")
         assert "nan" not in shown.lower() and "none ±" not in shown
         header = shown.splitlines()[0].split(",")
         assert header == ["method", *map(str, sorted(study.spec.bits))]
-        assert sum(map(len, html_tables(study, dataset).values())) == 12 + (dataset == "stl10")
+        assert sum(map(len, html_tables(study, dataset).values())) == 12 + (dataset == "stl10") + len(tuned[dataset])
         console = Console(width=200, file=io.StringIO())
         console.print(terminal_table(study, dataset))
         assert "mAP by method" in console.file.getvalue()
