@@ -14,6 +14,7 @@ from rich.console import Console
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
 from analysis.highlight import named
+from analysis.searches import repeated
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.verify import verify
@@ -21,7 +22,7 @@ from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.record.joining import join
 
-_COMMANDS = ("make", "explain", "verify", "compare", "join")
+_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
@@ -70,11 +71,16 @@ def _parser() -> argparse.ArgumentParser:
     both = commands.add_parser("compare", help="print two studies side by side, with tests of their differences")
     both.add_argument("studies", nargs=2, type=Path, metavar="STUDY")
     both.set_defaults(run=_compare)
+    seeds = commands.add_parser(
+        "seeds", help="print what the luck of the search is worth: one study under several seeds"
+    )
+    seeds.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
+    seeds.set_defaults(run=_seeds)
     parts = commands.add_parser("join", help="make one study of several that are parts of it")
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for command in (make, one, check, both, parts):
+    for command in (make, one, check, both, seeds, parts):
         command.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
@@ -123,6 +129,11 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
 def _compare(options: argparse.Namespace, console: Console) -> int:
     first, second = _studies(options.studies, options.data_dir)
     console.print(compare(first, second))
+    return 0
+
+
+def _seeds(options: argparse.Namespace, console: Console) -> int:
+    console.print(repeated(_studies(options.studies, options.data_dir)))
     return 0
 
 

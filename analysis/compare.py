@@ -63,7 +63,8 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
         Column("note", "Note", "left"),
     ]  # fmt: skip
     notes = [
-        "Tests are paired by query, and by seed where both studies used the same seeds; Holm's correction is over all "
+        "Tests are paired by query, and by seed where both studies used the same seeds; difference and interval are "
+        "then of these seeds alone, the scores of all. Holm's correction is over all "
         f"rows that are tested. Two differ at the 5% level where p is below 0.05. A claim needs {FEWEST} replicates."
     ]
     if untestable:
@@ -98,7 +99,10 @@ def _row(
     summaries = [_summary(results, cell) for results in (first, second)]
     means = [mean for mean, _ in summaries]
     row = [method_entry(cell.method), bits_entry(cell), *(with_spread(*summary) for summary in summaries)]
-    row.append(number(means[1] - means[0] if first.metric == second.metric else None, signed="+"))
+    if not isinstance(test, str):  # of the seeds that both have, like its interval
+        row.append(number(test.difference, signed="+"))
+    else:
+        row.append(number(means[1] - means[0] if first.metric == second.metric else None, signed="+"))
     if isinstance(test, str):
         absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]
         note = test or (f"no score in {' and '.join(absent)}" if absent else "")

@@ -11,6 +11,7 @@ from analysis.command import main
 from analysis.compare import compare, comparison_table
 from analysis.explain import explain, find_cell
 from analysis.results import results_of
+from analysis.searches import searches_table
 from analysis.study_records import load_study
 from analysis.tables.table import MISSING
 from hasher.errors import UserError
@@ -179,6 +180,37 @@ def test_compare_finds_the_difference_and_only_that(run, tmp_path):
     assert rows["gcn"]["difference"].text == "+0.100" and rows["gcn"]["p_holm"].text == "< 0.001"
     assert rows["none"]["difference"].text == "+0.000" and rows["none"]["p_holm"].text == "1.000"
     assert rows["float_cosine"]["p_holm"].text == MISSING and rows["float_cosine"]["note"].text == ""
+
+
+def test_a_difference_lies_in_its_interval_where_one_study_has_more_replicates(run, tmp_path):
+    """Both are of the seeds that the studies share; the scores beside them are of all."""
+    more = load_study(write_study(tmp_path, SPEC.model_copy(update={"replicates": SPEC.replicates + 5})))
+    for row in entries(comparison_table(results_of(load_study(run), "vectors"), results_of(more, "vectors"))).values():
+        if row["low"].text != MISSING:
+            low, difference, high = (float(row[name].raw) for name in ("low", "difference", "high"))
+            assert low <= difference <= high
+
+
+def test_seeds_say_where_a_score_varies_from(tmp_path, capsys):
+    folders = [
+        write_study(tmp_path, SPEC.model_copy(update={"name": f"seed-{seed}", "seed": seed})) for seed in range(3)
+    ]
+    assert main(["seeds", *map(str, folders)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "3 repetitions of the same search under seeds 0, 1 and 2" in said
+    found = [results_of(load_study(folder), "vectors") for folder in folders]
+    rows = [row for row in searches_table(found).rows if row[0].raw == "gcn"]
+    means = [float(results.summary(results.cell("gcn", found[0].bits[0]))["score_mean"]) for results in found]
+    assert float(rows[0][3].raw) == pytest.approx(sum(means) / 3)
+
+
+def test_seeds_of_other_studies_or_the_same_seed_are_refused(run, tmp_path, capsys):
+    other = write_study(tmp_path, SPEC.model_copy(update={"seed": 7, "trials": SPEC.trials + 1}))
+    for folders, says in (
+        ([run], "one search alone"), ([run, run], "two have the seed"), ([run, other], "in more than its seed"),
+    ):  # fmt: skip
+        assert main(["seeds", *map(str, folders)]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_compare_studies_that_share_little(run, tmp_path, capsys):
