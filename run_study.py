@@ -1,6 +1,10 @@
 """Run a hyperparameter study of HAGCN: ``python run_study.py [SPACE.yaml] [options]``."""
 
 import sys
+
+if __name__ == "__main__" and sys.stderr.isatty() and not {"--quiet", "-h", "--help"} & set(sys.argv):
+    print("Loading Ray, Optuna and PyTorch …", file=sys.stderr, flush=True)  # which takes seconds
+
 from collections.abc import Sequence
 from pathlib import Path
 

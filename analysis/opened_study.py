@@ -13,11 +13,14 @@ from analysis.figures.study_figure import to_png
 from analysis.names import meant
 from analysis.results import results_of
 from analysis.study_records import StudyRecords, load_study
-from analysis.summary import summarise
+from analysis.summary import completed, summarise
 from analysis.tables.documents import documents
 from analysis.tables.table import MISSING, Table
 from hasher.errors import UserError
 from hasher.model_file import SavedHasher, load_hasher
+from hasher.references import REFERENCES
+from hasher.retrieval.metrics import METRICS
+from study.plan.tasks import Cell
 
 
 class OpenedStudy:
@@ -49,6 +52,10 @@ class OpenedStudy:
         records = self.study.records
         return records[records["kind"] == kind].dropna(axis="columns", how="all").reset_index(drop=True)
 
+    def sampled(self, method: str) -> list[str]:
+        """The hyperparameters that were searched for a method: columns of `trials`."""
+        return list(self.study.spec.space_for(meant(method, self.study.spec.all_methods)))
+
     @property
     def curves(self) -> pd.DataFrame:
         """Every epoch of every run."""
@@ -58,6 +65,24 @@ class OpenedStudy:
     def scores(self) -> pd.DataFrame:
         """One row a cell: how many runs, ``score_mean`` and ``score_sd`` over replicates, and what is missing."""
         return summarise(self.study)
+
+    def by_query(self, method: str, bits: int, dataset: str | None = None, score: str = "map") -> pd.DataFrame:
+        """A score of every test query (columns, by their place in the data set) in every test run (rows) of a cell.
+
+        Raises `UserError` for a score or a cell that has none.
+        """
+        cell = self._cell(method, bits, dataset)
+        known = {name: metric.array for name, metric in METRICS.items()}
+        if score not in known:
+            raise UserError(f"{score}: no score by query, there are {', '.join(known)}")
+        found = {}
+        for index in completed(self.study, cell)["index"]:
+            arrays = self.study.evaluation("test", cell, int(index))
+            if arrays is not None and known[score] in arrays:
+                found[int(index)] = pd.Series(arrays[known[score]], index=arrays["query_index"])
+        if not found:
+            raise UserError(f"{cell}: no test run with {score} by query")
+        return pd.DataFrame(found).T.rename_axis(index="run", columns="query")
 
     def tables(self, dataset: str | None = None) -> dict[str, str]:
         """Titles of all tables by the name that `table` takes."""
@@ -104,11 +129,14 @@ class OpenedStudy:
 
         Raises `UserError` for a cell without one.
         """
-        name = meant(method, self.study.spec.all_methods)
-        path = self.study.folder.model(results_of(self.study, self._one(dataset)).cell(name, bits))
+        path = self.study.folder.model(self._cell(method, bits, dataset))
         if not path.exists():
             raise UserError(f"{path}: no such model; the study has {', '.join(self.study.spec.all_methods)}")
         return load_hasher(path)
+
+    def _cell(self, method: str, bits: int, dataset: str | None) -> Cell:
+        name = meant(method, [*self.study.spec.all_methods, *REFERENCES])
+        return results_of(self.study, self._one(dataset)).cell(name, bits)
 
     @cached_property
     def _known_tables(self) -> dict[str, dict[str, Table]]:
