@@ -11,13 +11,10 @@ import re
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.table import Table as RichTable
 from rich.text import Text
 
-from analysis.tables.table import Column, Entry, Mark, Table
-
-_STYLES: dict[Mark, str] = {"": "", "best": "bold", "tied": "italic", "warning": "yellow"}
-_SIGNS: dict[Mark, str] = {"": "", "best": " *", "tied": " ~", "warning": " !"}
+from analysis.tables.table import Column, Entry, Table
+from analysis.tables.terminal import TerminalTable
 
 #: Rows of a LaTeX table that a page holds with its notes, in either orientation.
 _PAGE = 30
@@ -166,11 +163,4 @@ def _html_class(column: Column, *more: str) -> str:
 
 def to_terminal(table: Table) -> RenderableType:
     """For a `rich` console; the best entry has ``*`` and those tied with it ``~``, so that no colours are needed."""
-    shown = RichTable()
-    for column in table.columns:
-        shown.add_column(column.heading, justify=column.align)
-    for index, row in enumerate(table.rows):
-        if index and index in table.rules:
-            shown.add_section()
-        shown.add_row(*(Text(entry.text + _SIGNS[entry.mark], style=_STYLES[entry.mark]) for entry in row))
-    return Group(Text(table.title, "bold"), shown, *(Text(note) for note in _notes(table, "*", "~")))
+    return Group(Text(table.title, "bold"), TerminalTable(table), *(Text(note) for note in _notes(table, "*", "~")))
