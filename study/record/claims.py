@@ -49,7 +49,7 @@ class Claim:
                 if _latest(self._storage, self._name) != self._number:
                     self._lost = True
                     return
-                _say(self._storage, self._name, self._number, {"beat": time.time()})
+                _say(self._storage, self._name, self._number, _driver())
             except (SQLAlchemyError, StorageInternalError):  # out of reach for now; what is run will notice it too
                 continue
 
@@ -64,7 +64,7 @@ def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
         optuna.create_study(study_name=_claim(name, number + 1), storage=storage)
     except DuplicatedStudyError:
         raise UserError(f"storage: another driver begins with the study {name} at this moment, wait for it") from None
-    _say(storage, name, number + 1, {"beat": time.time(), "host": socket.gethostname(), "process": os.getpid()})
+    _say(storage, name, number + 1, _driver())
     if number:
         optuna.delete_study(study_name=_claim(name, number), storage=storage)
     claim = Claim(storage, name, number + 1)
@@ -80,20 +80,26 @@ def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
 
 
 def _refuse_living(storage: BaseStorage, name: str, number: int) -> None:
-    about = optuna.load_study(study_name=_claim(name, number), storage=storage).user_attrs
-    if about.get("ended"):
+    claim = optuna.load_study(study_name=_claim(name, number), storage=storage)
+    about = claim.user_attrs.get("driver")
+    if about is None:  # its driver is about to say who it is, or died at that point: it has the time of any other
+        seen = claim.user_attrs.get("seen", time.time())
+        claim.set_user_attr("seen", seen)
+        about = {"beat": seen, "host": "a machine", "process": 0}
+    silent = time.time() - about.get("beat", 0.0)
+    is_here = about.get("host") == socket.gethostname()
+    if about.get("ended") or silent > LEASE or (is_here and not _is_running(about["process"])):
         return
-    if "beat" not in about:  # its driver is at this point, or died there: give it the time of any other
-        about = {"beat": time.time(), **about}
-        _say(storage, name, number, {"beat": about["beat"]})
-    silent, here = time.time() - about["beat"], about.get("host") == socket.gethostname()
-    if silent > LEASE or (here and not _is_running(about["process"])):
-        return
-    where = f"{about.get('host', 'a machine')} (process {about.get('process', 'unknown')})"
     raise UserError(
-        f"storage: the study {name} is run by a driver on {where}, which said {max(0.0, silent):.0f} s ago that it "
-        f"lives: wait for it or stop it; one that has died is forgotten after {LEASE:.0f} s"
+        f"storage: the study {name} is run by a driver on {about['host']} (process {about['process']}), which said "
+        f"{max(0.0, silent):.0f} s ago that it lives: wait for it or stop it; one that has died is forgotten after "
+        f"{LEASE:.0f} s"
     )
+
+
+def _driver() -> dict[str, Any]:
+    """Who this is, and that it lives now."""
+    return {"beat": time.time(), "host": socket.gethostname(), "process": os.getpid()}
 
 
 def _is_running(process: int) -> bool:
@@ -117,7 +123,6 @@ def _latest(storage: BaseStorage, name: str) -> int:
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
-def _say(storage: BaseStorage, name: str, number: int, facts: dict[str, Any]) -> None:
-    study = optuna.load_study(study_name=_claim(name, number), storage=storage)
-    for key, value in facts.items():
-        study.set_user_attr(key, value)
+def _say(storage: BaseStorage, name: str, number: int, driver: dict[str, Any]) -> None:
+    """All of it at once: whoever reads it must not find half."""
+    optuna.load_study(study_name=_claim(name, number), storage=storage).set_user_attr("driver", driver)

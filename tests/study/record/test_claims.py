@@ -26,13 +26,6 @@ from tests.study.conftest import run_tiny
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    address = f"sqlite:///{tmp_path / 'studies.db'}"
-    open_storage(address)
-    return address
-
-
-@pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, which goes on by hand, and no sign of life but the first."""
     now = [1000.0]
@@ -86,6 +79,18 @@ def test_one_that_died_is_forgotten(url: str, clock: list[float], monkeypatch: p
         clock[0] += 61
         with claimed(open_storage(url), "mine"):
             pass
+
+
+def test_one_that_has_not_said_who_it_is_has_the_time_of_any_other(url: str, clock: list[float]) -> None:
+    """It may have died between creating its claim and signing it."""
+    optuna.create_study(study_name="mine/driver@1", storage=open_storage(url))
+    for seconds in (0, 59):
+        clock[0] += seconds
+        with pytest.raises(UserError, match="a machine"), claimed(open_storage(url), "mine"):
+            pass
+    clock[0] += 2
+    with claimed(open_storage(url), "mine"):
+        pass
 
 
 def test_of_many_that_begin_at_once_one_begins(url: str) -> None:

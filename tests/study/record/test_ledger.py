@@ -149,8 +149,7 @@ def test_a_study_of_the_opposite_direction_is_refused(tiny: StudySpec, journal: 
         Ledger(tiny, open_storage(journal))
 
 
-def test_a_database_serves_as_storage(tiny: StudySpec, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'studies.db'}"
+def test_a_database_serves_as_storage(tiny: StudySpec, url: str) -> None:
     ledger = Ledger(tiny, open_storage(url))
     run_searches(ledger, Plan(tiny, ledger.finished), 3)
     assert Ledger(tiny, open_storage(url)).finished == ledger.finished
