@@ -57,7 +57,7 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
     """
     study = load_study(result.folder.path, data_dir)
     write_tables(study)
-    if result.counts.left:
+    if result.counts.left and not result.elsewhere:
         for scores in validation_scores(study.spec, result.finished):
             console.print(scores)
     if not result.counts.left or (study.records["kind"] == "test").any():
@@ -67,6 +67,8 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
     console.print(f"Records, tables and models are in {result.folder.path}", highlight=False)
     if result.counts.left:
         console.print(_left_in_words(result), highlight=False)
+        if result.elsewhere:
+            return 0
         return 1 if result.spent else INTERRUPTED
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
@@ -75,6 +77,8 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
 
 
 def _left_in_words(result: StudyResult) -> str:
+    if result.elsewhere:
+        return f"{result.elsewhere} runs left, of cells that other drivers have: the last one to end has all tables."
     why = f"The {result.spent} is spent. " if result.spent == "time budget" else ""
     how = "the same command goes on with them."
     if result.spent == "device-hours":

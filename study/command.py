@@ -102,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
     running.add_argument("--storage", metavar="URL", help="Optuna storage (default: a journal file in the run)")
     running.add_argument(
+        "--share", action="store_true",
+        help="run the study together with other drivers that share it: each takes cells that no other one has",
+    )  # fmt: skip
+    running.add_argument(
         "--storage-path", metavar="PATH", help="a folder or s3://… that all nodes reach, for checkpoints and a copy"
     )
     running.add_argument("--address", metavar="ADDR", help="a Ray cluster (default: this machine)")
@@ -153,6 +157,10 @@ def _options(given: argparse.Namespace) -> RunOptions:
             raise UserError(f"--{flag.replace('_', '-')}: at least 0, not {getattr(given, flag):g}")
     if given.cpus_per_trial == 0 and given.gpus_per_trial == 0:
         raise UserError("--cpus-per-trial 0: a trial without a GPU needs a share of a CPU")
+    if given.share and given.extend:
+        raise UserError("--extend: one driver extends a study, others may share it afterwards")
+    if given.share and given.storage is None:
+        raise UserError("--share: needs --storage, a database that all its drivers reach")
     if given.max_concurrent is not None and given.max_concurrent < 1:
         raise UserError(f"--max-concurrent: at least 1, not {given.max_concurrent}")
     if given.max_device_hours is not None and not 0 < given.max_device_hours < float("inf"):
@@ -162,6 +170,7 @@ def _options(given: argparse.Namespace) -> RunOptions:
         data_dir=given.data_dir,
         storage=given.storage,
         extend=given.extend,
+        share=given.share,
         storage_path=given.storage_path,
         address=given.address,
         resources=Resources(given.cpus_per_trial, given.gpus_per_trial),

@@ -40,6 +40,7 @@ class RunOptions:
     runs_dir: Path = Path("runs")
     data_dir: Path | None = None
     storage: str | None = None  #: an Optuna storage URL; None: a journal file in the study folder
+    share: bool = False  #: whether other drivers may run other cells of the study meanwhile
     extend: bool = False  #: whether a study that is there may grow into the one that is asked for
     address: str | None = None  #: a Ray cluster; None: this machine
     resources: Resources = field(default_factory=Resources)

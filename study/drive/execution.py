@@ -80,7 +80,7 @@ class Execution:
 
     def _recorder(self, nodes: Nodes) -> Recorder:
         facts = {"commit": git_commit(Path(__file__).resolve().parents[2])}
-        plan = Plan(self.ledger.spec, self.ledger.finished)
+        plan = Plan(self.ledger.spec, self.ledger.finished, self.ledger.held)
         return Recorder(self.ledger, plan, self.folder, LostWorkers(nodes.dead), facts, self.trackers)
 
     def _placed(self, trainable: type[tune.Trainable]) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import optuna
 import pandas as pd
+from optuna.storages import BaseStorage
 from ray import tune
 from rich.console import Console
 
@@ -17,21 +19,25 @@ from study.drive.budget import Budget, Deadline, DeviceHours
 from study.drive.cluster import check_address
 from study.drive.execution import Execution
 from study.drive.extension import extend
+from study.drive.sharing import check_one_folder, taken
+from study.drive.tracking.trackers import Trackers
 from study.drive.tracking.wanted import open_trackers
 from study.options import RunOptions
 from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.record.claims import claimed
+from study.plan.tasks import Cell
+from study.record.claims import claimed, refuse_claims_within
 from study.record.export import export
 from study.record.journal import repair
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
+from study.record.stored import read_finished
 from study.record.study_folder import StudyFolder
 from study.watch.counts import Counts, count_runs
-from study.work.data import load_data
+from study.work.data import StudyData, load_data
 from study.work.trainable import HasherTrainable
 
 #: Errors of a file system that is full or takes no more writes.
@@ -49,6 +55,7 @@ class StudyResult:
     interrupted: int  #: runs that were stopped midway and will be redone
     spent: str | None  #: what there is no more of: the time budget or the device-hours
     shared: SharedStorage | None  #: where the study folder is copied to
+    elsewhere: int = 0  #: runs left that other drivers of the study have
 
 
 def run_study(
@@ -72,7 +79,7 @@ def run_study(
     shared = SharedStorage(options.storage_path, spec.name) if options.storage_path else None
     data = load_data(spec, options.data_dir)
     with ExitStack() as closing:
-        closing.enter_context(folder.locked())
+        closing.enter_context(folder.shared() if options.share else folder.locked())
         closing.enter_context(_in_a_line(folder))
         if shared:
             closing.enter_context(shared.kept_up(folder))
@@ -80,24 +87,86 @@ def run_study(
         if options.storage is None:
             repair(folder.journal)
         storage = open_storage(options.storage or str(folder.journal))
-        claim = closing.enter_context(claimed(storage, spec.name)) if options.storage else None
+        sitting = _Sitting(spec, folder, storage, data, options, deadline, shared, console, trainable)
+        if options.share:
+            check_one_folder(storage, spec.name, folder)
+            folder.freeze(spec, options.storage, origins)
+            return sitting.with_others(trackers)
+        guard = None
+        if options.storage:
+            guard = closing.enter_context(claimed(storage, spec.name)).check
+            refuse_claims_within(storage, spec.name)
         if options.extend:
             extend(folder, spec, options.storage, origins)
         folder.freeze(spec, options.storage, origins)
-        former = [amendment.former for amendment in folder.read_amendments().amendments]
-        ledger = Ledger(spec, storage, former, *([claim.check] if claim else []))
-        cap = None
+        return sitting.alone(trackers, guard)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sitting:
+    """What a driver does with a study once it has it."""
+
+    spec: StudySpec
+    folder: StudyFolder
+    storage: BaseStorage
+    data: dict[str, StudyData]
+    options: RunOptions
+    deadline: Deadline | None
+    shared: SharedStorage | None
+    console: Console
+    trainable: type[tune.Trainable]
+
+    def alone(self, trackers: Trackers, guard: Callable[[], None] | None) -> StudyResult:
+        """Everything that is left; `guard` says whether the study is still this driver's."""
+        ledger = self._ledger(guard=guard)
+        budget, interrupted = self._run(ledger, trackers)
+        return self._result(ledger, interrupted, budget.spent, 0)
+
+    def with_others(self, trackers: Trackers) -> StudyResult:
+        """Cells that no other driver has, some at a time, until there are none."""
+        most = 2 * (self.options.max_concurrent or os.cpu_count() or 1)
+        interrupted, spent, stopped = 0, None, False
+        while not stopped:
+            known = read_finished(self.spec, self.storage)
+            with taken(self.storage, self.spec, known, most) as mine:
+                if not mine.cells:
+                    break
+                ledger = self._ledger(guard=mine.check, held=mine.cells)
+                budget, open_runs = self._run(ledger, trackers)
+                interrupted, spent = interrupted + open_runs, budget.spent
+                stopped = spent is not None or not Plan(self.spec, ledger.finished, mine.cells).exhausted
+            trackers = open_trackers(self.options.tracking, self.spec.name, self.folder.tracking, self.console)
+        trackers.close()
+        with self.folder.writing():
+            ledger = self._ledger(held=[])
+            left = count_runs(self.spec, ledger.finished).left
+            return self._result(ledger, interrupted, spent, 0 if stopped else left)
+
+    def _ledger(self, guard: Callable[[], None] | None = None, held: Collection[Cell] | None = None) -> Ledger:
+        former = [amendment.former for amendment in self.folder.read_amendments().amendments]
+        return Ledger(self.spec, self.storage, former, guard, held)
+
+    def _run(self, ledger: Ledger, trackers: Trackers) -> tuple[Budget, int]:
+        """What is left of the ledger's cells; returns the budget as it then is, and how many runs were cut off."""
+        options, cap = self.options, None
         if options.max_device_hours is not None:
             cap = DeviceHours(options.max_device_hours, ledger.finished, options.resources.devices)
-        budget = Budget(deadline, cap)
+        budget = Budget(self.deadline, cap)
         try:
-            if not Plan(spec, ledger.finished).exhausted and budget.spent is None:
-                Execution(ledger, folder, data, options, budget, trackers, shared, console).run(trainable)
+            if not Plan(self.spec, ledger.finished, ledger.held).exhausted and budget.spent is None:
+                execution = Execution(
+                    ledger, self.folder, self.data, options, budget, trackers, self.shared, self.console
+                )
+                execution.run(self.trainable)
         finally:
             interrupted = ledger.abandon_open()
-            records = export(ledger, folder)
-        counts = count_runs(spec, ledger.finished)
-        return StudyResult(folder, records, counts, ledger.finished, interrupted, budget.spent, shared)
+            if ledger.held is None:
+                export(ledger, self.folder)
+        return budget, interrupted
+
+    def _result(self, ledger: Ledger, interrupted: int, spent: str | None, elsewhere: int) -> StudyResult:
+        records, counts = export(ledger, self.folder), count_runs(self.spec, ledger.finished)
+        return StudyResult(self.folder, records, counts, ledger.finished, interrupted, spent, self.shared, elsewhere)
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from study.plan.finished import Finished, FinishedRuns, is_done, winner
@@ -29,22 +29,25 @@ class Plan:
     of the cell that has had the fewest, at most `parallel_trials` of a cell at a time; test runs of what is not
     searched fill what is idle. Of equals the slowest comes first, so that the last runs are short and slots fall idle
     together.
-    A cell whose search ended without a complete trial has nothing to test.
+    A cell whose search ended without a complete trial has nothing to test. `of` are the cells that are planned, all
+    unless they are given.
     """
 
-    def __init__(self, spec: StudySpec, finished: FinishedRuns) -> None:
+    def __init__(self, spec: StudySpec, finished: FinishedRuns, of: Collection[Cell] | None = None) -> None:
         self._spec, self._finished = spec, finished
         self._times = RunTimes()
         for task, ended in finished.items():
             self._times.add(task, ended.seconds)
         self._cells: dict[Cell, _CellPlan] = {}
-        for cell in searched_cells(spec):
+        planned = [cell for cell in [*cells(spec), *reference_cells(spec)] if of is None or cell in of]
+        searched = set(searched_cells(spec))
+        for cell in (cell for cell in planned if cell in searched):
             search = self._todo(search_tasks(spec, cell))
             started = spec.trials_of(cell.method) - len(search)
             self._cells[cell] = _CellPlan(cell, search, [], started, len(search))
             if not search:
                 self._end_search(self._cells[cell])
-        others = [cell for cell in [*cells(spec), *reference_cells(spec)] if cell not in self._cells]
+        others = [cell for cell in planned if cell not in searched]
         self._unsearched = self._todo(task for cell in others for task in final_tasks(spec, cell))
 
     def _todo(self, tasks: Iterable[Task]) -> list[Task]:

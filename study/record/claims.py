@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import optuna
@@ -54,10 +54,25 @@ class Claim:
                 continue
 
 
+def refuse_claims_within(storage: BaseStorage, name: str) -> None:
+    """Raise `UserError` where drivers that live hold parts of the study `name`: its cells."""
+    for one in optuna.get_all_study_names(storage):
+        part, _, number = one.rpartition("/driver@")
+        if part.startswith(f"{name}/") and number.isdecimal():
+            _refuse_living(storage, part, int(number))
+
+
+def refuse_claim(storage: BaseStorage, name: str) -> None:
+    """Raise `UserError` where a driver that lives holds the whole study `name`."""
+    number = _latest(storage, name)
+    if number:
+        _refuse_living(storage, name, number)
+
+
 @contextmanager
 def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
     """Hold the study `name` of a storage. Raises `UserError` where a driver that lives holds it."""
-    number = _latest(storage, name)
+    number = _latest(storage, name)  # once: a claim made after this one was looked at must not be taken for looked at
     if number:
         _refuse_living(storage, name, number)
     try:
@@ -66,7 +81,7 @@ def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
         raise UserError(f"storage: another driver begins with the study {name} at this moment, wait for it") from None
     _say(storage, name, number + 1, _driver())
     if number:
-        optuna.delete_study(study_name=_claim(name, number), storage=storage)
+        _forget(storage, name, number)
     claim = Claim(storage, name, number + 1)
     thread = threading.Thread(target=claim._keep, name="claim", daemon=True)
     thread.start()
@@ -76,19 +91,21 @@ def claimed(storage: BaseStorage, name: str) -> Iterator[Claim]:
         claim._done.set()
         thread.join()
         if _latest(storage, name) == number + 1:
-            _say(storage, name, number + 1, {"ended": True})
+            _forget(storage, name, number + 1)
 
 
 def _refuse_living(storage: BaseStorage, name: str, number: int) -> None:
-    claim = optuna.load_study(study_name=_claim(name, number), storage=storage)
+    try:
+        claim = optuna.load_study(study_name=_claim(name, number), storage=storage)
+    except KeyError:  # it has ended meanwhile
+        return
     about = claim.user_attrs.get("driver")
     if about is None:  # its driver is about to say who it is, or died at that point: it has the time of any other
         seen = claim.user_attrs.get("seen", time.time())
         claim.set_user_attr("seen", seen)
         about = {"beat": seen, "host": "a machine", "process": 0}
-    silent = time.time() - about.get("beat", 0.0)
-    is_here = about.get("host") == socket.gethostname()
-    if about.get("ended") or silent > LEASE or (is_here and not _is_running(about["process"])):
+    silent = time.time() - about["beat"]
+    if silent > LEASE or (about["host"] == socket.gethostname() and not _is_running(about["process"])):
         return
     raise UserError(
         f"storage: the study {name} is run by a driver on {about['host']} (process {about['process']}), which said "
@@ -121,6 +138,11 @@ def _latest(storage: BaseStorage, name: str) -> int:
     before = _claim(name, 0).removesuffix("0")
     numbers = (one.removeprefix(before) for one in optuna.get_all_study_names(storage) if one.startswith(before))
     return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
+def _forget(storage: BaseStorage, name: str, number: int) -> None:
+    with suppress(KeyError):  # its driver, or one that took over from it, was faster
+        optuna.delete_study(study_name=_claim(name, number), storage=storage)
 
 
 def _say(storage: BaseStorage, name: str, number: int, driver: dict[str, Any]) -> None:

@@ -55,10 +55,6 @@ class _Open:
     decisions: dict[int, bool] = field(default_factory=dict)
 
 
-def _anyone() -> None:
-    """Where nobody else can reach the storage."""
-
-
 class Ledger:
     """Begins runs, takes their reports and their ends, and knows which have ended (`finished`).
 
@@ -66,14 +62,17 @@ class Ledger:
     stored has ended; others are marked as failed in Optuna, count for nothing here, and are to be redone. Only one
     ledger may be open on a study at a time. `former` are digests (`spec_digest`) of what the study was before it was
     extended; `guard` is asked before a run is begun and before its end is stored, and raises where this ledger may do
-    neither any more. Raises `UserError` where the storage holds a different study of this name.
+    neither any more. Where `held` is given, other drivers have the other cells: what these leave open is theirs. Raises
+    `UserError` where the storage holds a different study of this name.
     """
 
     def __init__(
-        self, spec: StudySpec, storage: BaseStorage, former: Collection[str] = (), guard: Callable[[], None] = _anyone
-    ) -> None:
+        self, spec: StudySpec, storage: BaseStorage, former: Collection[str] = (),
+        guard: Callable[[], None] | None = None,
+        held: Collection[Cell] | None = None,
+    ) -> None:  # fmt: skip
         self.spec = spec
-        self._guard = guard
+        self._guard, self.held = guard, held
         self.finished: dict[Task, Finished] = {}
         self._storage = storage
         self._open: dict[Task, _Open] = {}
@@ -98,11 +97,13 @@ class Ledger:
     def _open_study(self, key: Cell | str, name: str, existing: Collection[str]) -> optuna.Study:
         digest = spec_digest(self.spec)
         if name not in existing:
-            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize")
+            study = optuna.create_study(
+                study_name=name, storage=self._storage, direction="maximize", load_if_exists=True
+            )  # another driver may create it now
         else:
             study = optuna.load_study(study_name=latest_generation(name, existing), storage=self._storage)
-            self._close_running(study)
-            if isinstance(key, Cell):
+            self._close_running(key, study)
+            if isinstance(key, Cell) and self._holds(key):
                 space = distributions(self.spec.space_for(key.method))
                 study = fitting_generation(name, space, self._storage, existing)
         if study.user_attrs.get("spec") != digest:
@@ -110,12 +111,18 @@ class Ledger:
         study.pruner = make_pruner(self.spec.pruner, self.spec.epochs)
         return study
 
-    def _close_running(self, study: optuna.Study) -> None:
+    def _close_running(self, key: Cell | str, study: optuna.Study) -> None:
         for trial in study.get_trials(deepcopy=False):
+            task = task_of(trial)
+            if not self._holds(task.cell if task else key if isinstance(key, Cell) else None):
+                continue
             if trial.state == TrialState.WAITING:  # enqueued for a task, but its driver died before it took it up
                 self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             elif trial.state == TrialState.RUNNING:
                 self._close(study, trial.number, trial.user_attrs.get("outcome"))
+
+    def _holds(self, cell: Cell | None) -> bool:
+        return self.held is None or cell in self.held
 
     def _read(self, study: optuna.Study) -> None:
         for trial in study.get_trials(deepcopy=False):
@@ -135,7 +142,8 @@ class Ledger:
         after the winner's best epoch. Its schedule is the winner's too: one laid out for fewer epochs would reach its
         largest steps, and its end, where the winner's had not.
         """
-        self._guard()
+        if self._guard is not None:
+            self._guard()
         seed = task.seed(self.spec.seed)
         study = self._study_of(task)
         with batched(self._storage):
@@ -201,7 +209,8 @@ class Ledger:
 
     def finish(self, task: Task, state: State, outcome: dict[str, Any], curve: dict[str, list[float | None]]) -> None:
         """Close the run. `outcome` must hold what JSON can, the study's objective among it."""
-        self._guard()
+        if self._guard is not None:
+            self._guard()
         run = self._open.pop(task)
         job, trial = run.job, run.trial
         config = find_method(task.cell.method).settings(job.config) if job.config else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,15 +91,20 @@ class StudyFolder:
     def lock(self) -> Path:
         return self.path / ".lock"
 
+    @property
+    def mark(self) -> Path:
+        """Tells this folder from others of a study that drivers share (`study.drive.sharing`)."""
+        return self.path / ".shared"
+
     def is_held(self) -> bool:
         """Whether a driver holds the study.
 
-        Asks for a shared lock, which a driver's excludes, and gives it back at once: the one question that is answered
-        right from another container or, on a shared file system, another machine. `locked` waits such a moment out.
+        Asks for the lock, which a driver's excludes, and gives it back at once: the one question that is answered
+        right from another container or, on a shared file system, another machine. Drivers wait such a moment out.
         """
         try:
             with self.lock.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
         except BlockingIOError:
@@ -118,6 +124,30 @@ class StudyFolder:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold the study together with other drivers that share it. Raises `UserError` where one has it alone."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.lock.open("ab") as file:
+            deadline = time.monotonic() + 0.5
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise UserError(
+                            f"{self.path}: another run_study.py runs this study alone, without --share"
+                        ) from None
+                    time.sleep(0.05)
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One at a time, so that records that know more are not overwritten by others."""
+        with FileLock(self.path / ".writing"):
+            yield
 
     def read_spec(self) -> StudySpec | None:
         """The frozen study; None where there is none yet. Raises `UserError` for one of another version's format."""

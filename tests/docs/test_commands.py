@@ -47,6 +47,8 @@ ELSEWHERE = {
     r"analysis\.notebooks": "run by tests/analysis/notebooks/test_notebooks.py",
     r"analysis runs/paper": "of three data sets, otherwise as of runs/digits",
     r"--mlflow": "a client that is slow to start: tests/study/drive/tracking/test_clients.py",
+    r"--share": "a database server: tests/study/drive/test_sharing.py",
+    r"analysis seeds": "several studies: tests/analysis/test_command.py",
     r"FILE\.yaml": "stands for any search space",
     r"rivals\.yaml": "of all methods, as README's --methods all",
 }

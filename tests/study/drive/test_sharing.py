@@ -1,0 +1,174 @@
+"""Several drivers of one study: every run once, whoever dies, and all of it in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+import run_study as command
+from hasher.errors import UserError
+from study.drive.runner import StudyResult
+from study.drive.sharing import check_one_folder, taken
+from study.plan.order import Plan
+from study.plan.spec import StudySpec
+from study.plan.tasks import Task, all_tasks
+from study.record import claims
+from study.record.ledger import Ledger
+from study.record.sampling import open_storage
+from study.record.stored import read_finished, study_names, task_of
+from study.record.study_folder import StudyFolder
+from tests.study.conftest import run_tiny
+from tests.study.drive.test_extension import made_up
+from tests.study.here import runs_here
+
+WHEN = ["started", "seconds", "device_seconds", "optuna_trial", "commit"]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    address = f"sqlite:///{tmp_path / 'studies.db'}"
+    open_storage(address)
+    return address
+
+
+class Driver:
+    """One that goes on by a step at a time, so that several can be interleaved."""
+
+    def __init__(self, spec: StudySpec, url: str, most: int) -> None:
+        self.spec, self.url, self.most = spec, url, most
+        self.done: list[Task] = []
+        self.held = ExitStack()
+
+    def work(self) -> Iterator[None]:
+        """Take cells, run them, a run a step, until there are none to take."""
+        storage = open_storage(self.url)
+        while True:
+            mine = self.held.enter_context(taken(storage, self.spec, read_finished(self.spec, storage), self.most))
+            if not mine.cells:
+                return
+            ledger = Ledger(self.spec, storage, guard=mine.check, held=mine.cells)
+            plan = Plan(self.spec, ledger.finished, mine.cells)
+            while (task := plan.next_task()) is not None:
+                job = ledger.begin(task)
+                yield
+                ledger.finish(task, "complete", made_up(job), {"epoch": [1, 2]})
+                plan.ended(task)
+                self.done.append(task)
+            self.held.close()
+
+
+def test_three_drivers_of_which_one_dies_run_everything_once(
+    tiny: StudySpec, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = {1: True, 2: True, 3: True}
+    number = [0]
+    monkeypatch.setattr(claims.os, "getpid", lambda: number[0])
+    monkeypatch.setattr(claims, "_is_running", lambda process: living[process])
+    drivers = {one: Driver(tiny, url, most=2) for one in living}
+    at_work = {one: driver.work() for one, driver in drivers.items()}
+    steps = 0
+    while at_work:
+        for one in list(at_work):
+            number[0] = one
+            steps += 1
+            if steps == 20:  # killed with a run open and two cells in its hands
+                assert one == 2
+                living[one] = False
+                del at_work[one]
+                continue
+            if next(at_work[one], "ended") == "ended":
+                del at_work[one]
+    done = [task for driver in drivers.values() for task in driver.done]
+    assert Counter(done) == Counter(all_tasks(tiny)) and all(driver.done for driver in drivers.values())
+    whole = Ledger(tiny, open_storage(str(tmp_path / "whole.log")))
+    plan = Plan(tiny, whole.finished)
+    while (task := plan.next_task()) is not None:
+        whole.finish(task, "complete", made_up(whole.begin(task)), {"epoch": [1, 2]})
+        plan.ended(task)
+    storage = open_storage(url)
+    assert read_finished(tiny, storage) == whole.finished
+    trials = [trial for name in study_names(tiny).values()
+              for trial in optuna.load_study(study_name=name, storage=storage).trials]  # fmt: skip
+    assert Counter(trial.state for trial in trials) == {TrialState.COMPLETE: len(done), TrialState.FAIL: 1}
+    assert [task_of(trial) is not None for trial in trials if trial.state == TrialState.FAIL] == [True]
+
+
+def test_what_other_drivers_leave_open_is_theirs(tiny: StudySpec, url: str) -> None:
+    cells = list(dict.fromkeys(task.cell for task in all_tasks(tiny)))
+    first = Ledger(tiny, open_storage(url), held=cells[:1])
+    first.begin(Task("search", cells[0], 0))
+    Ledger(tiny, open_storage(url), held=cells[1:])
+    storage = open_storage(url)
+    (trial,) = optuna.load_study(study_name=study_names(tiny)[cells[0]], storage=storage).trials
+    assert trial.state == TrialState.RUNNING
+    Ledger(tiny, open_storage(url), held=cells[:1])
+    (trial,) = optuna.load_study(study_name=study_names(tiny)[cells[0]], storage=open_storage(url)).trials
+    assert trial.state == TrialState.FAIL
+
+
+def test_a_study_that_is_shared_is_the_one_that_is_not(
+    finished: StudyResult, tiny: StudySpec, url: str, tmp_path: Path
+) -> None:
+    """Another driver has some of the cells at first, and what it leaves is run in the end."""
+    storage, cells = open_storage(url), list(dict.fromkeys(task.cell for task in all_tasks(tiny)))
+    with runs_here():
+        with claims.claimed(storage, f"tiny/{cells[0]}"), claims.claimed(storage, f"tiny/{cells[4]}"):
+            first = run_tiny(tiny, tmp_path, storage=url, share=True)
+            assert first.counts.left == first.elsewhere == 6 + len([t for t in all_tasks(tiny) if t.cell == cells[4]])
+            assert command.conclude(first, None, quiet()) == 0
+            with pytest.raises(UserError, match="is run by a driver on"):
+                run_tiny(tiny, tmp_path, storage=url)
+        second = run_tiny(tiny, tmp_path, storage=url, share=True)
+    assert (second.counts.left, second.elsewhere) == (0, 0)
+    ours, theirs = (pd.read_csv(one.folder.records).drop(columns=WHEN) for one in (second, finished))
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    for task in all_tasks(tiny):
+        assert task.kind == "search" or second.folder.evaluation(task).exists()
+
+
+def test_drivers_alone_and_drivers_that_share_keep_each_other_out(tiny: StudySpec, url: str, tmp_path: Path) -> None:
+    with claims.claimed(open_storage(url), "tiny"), pytest.raises(UserError, match="is run by a driver on"):
+        run_tiny(tiny, tmp_path, storage=url, share=True)
+    folder = StudyFolder(tmp_path / "tiny")
+    with folder.locked(), pytest.raises(UserError, match="runs this study alone"):
+        run_tiny(tiny, tmp_path, storage=url, share=True)
+    with folder.shared():
+        assert folder.is_held()
+        with folder.shared(), pytest.raises(UserError, match=r"another run_study\.py runs this study"):
+            run_tiny(tiny, tmp_path, storage=url)
+    assert not folder.is_held()
+
+
+def test_all_drivers_keep_the_files_in_one_folder(tiny: StudySpec, url: str, tmp_path: Path) -> None:
+    here, there = (StudyFolder(tmp_path / name / "tiny") for name in ("here", "there"))
+    for folder in (here, there):
+        folder.path.mkdir(parents=True)
+    storage = open_storage(url)
+    check_one_folder(storage, "tiny", here)
+    check_one_folder(storage, "tiny", here)
+    with pytest.raises(UserError, match="give all of them one --runs-dir"):
+        check_one_folder(storage, "tiny", there)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(["--share"], "needs --storage"), (["--share", "--extend", "--storage", "x"], "--extend: one")],
+)
+def test_what_does_not_go_together_is_one_line(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 2 and says in capsys.readouterr().err
+
+
+def quiet() -> Any:
+    from rich.console import Console
+
+    return Console(quiet=True)
