@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import optuna
@@ -13,7 +14,6 @@ from optuna.exceptions import DuplicatedStudyError
 from optuna.storages import BaseStorage
 
 from hasher.errors import UserError
-from hasher.files import write_atomically
 from study.plan.finished import FinishedRuns
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell
@@ -61,7 +61,7 @@ def taken(storage: BaseStorage, spec: StudySpec, finished: FinishedRuns, most: i
 def check_one_folder(storage: BaseStorage, name: str, folder: StudyFolder) -> None:
     """Raise `UserError` where other drivers of the study keep its files in another folder: models and evaluations would
     be scattered. Both folder and storage hold the same mark."""
-    mine = folder.mark.read_text(encoding="utf-8") if folder.mark.exists() else uuid.uuid4().hex
+    mine = _mark_of(folder)
     try:
         study = optuna.create_study(study_name=f"{name}/shared", storage=storage)
         study.set_user_attr("folder", mine)
@@ -78,4 +78,15 @@ def check_one_folder(storage: BaseStorage, name: str, folder: StudyFolder) -> No
             f"--share: other drivers keep the files of {name} in another folder than {folder.path}; give all of them "
             "one --runs-dir that they reach"
         )
-    write_atomically(folder.mark, mine)
+
+
+def _mark_of(folder: StudyFolder) -> str:
+    """What tells the folder from others: whichever driver is the first to mark it, all read the same."""
+    own = folder.mark.with_name(f"{folder.mark.name}-{uuid.uuid4().hex}")
+    own.write_text(own.name, encoding="utf-8")
+    try:
+        with suppress(FileExistsError):
+            os.link(own, folder.mark)  # there is no moment at which it is there and empty
+    finally:
+        own.unlink()
+    return folder.mark.read_text(encoding="utf-8")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -152,8 +154,16 @@ def test_all_drivers_keep_the_files_in_one_folder(tiny: StudySpec, url: str, tmp
     for folder in (here, there):
         folder.path.mkdir(parents=True)
     storage = open_storage(url)
-    check_one_folder(storage, "tiny", here)
-    check_one_folder(storage, "tiny", here)
+    together = threading.Barrier(6)
+
+    def begin(_: int) -> None:
+        own = open_storage(url)
+        together.wait()
+        check_one_folder(own, "tiny", here)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(begin, range(6)))
+    assert [path.name for path in here.path.iterdir()] == [".shared"]
     with pytest.raises(UserError, match="give all of them one --runs-dir"):
         check_one_folder(storage, "tiny", there)
 
