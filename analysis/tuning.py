@@ -18,7 +18,7 @@ from study.plan.tasks import Cell
 #: Shares of searches between which the band of a tuning curve lies.
 BAND = (0.05, 0.95)
 #: Fewest trials from which a tuning curve is told, and fewest settings that all lengths tried for a shared one.
-FEWEST_TRIALS, FEWEST_SHARED = 8, 3
+FEWEST_TRIALS, FEWEST_SHARED = 8, 6
 
 
 @dataclass(frozen=True)
