@@ -12,7 +12,8 @@ from study.plan.tasks import Cell
 
 
 def against_paper_table(results: DatasetResults) -> Table:
-    """Printed number, `map_released`, `map_at_k` and `map`, each of ours with its difference from the printed one."""
+    """Printed number, `map_released`, `map_at_k` and `map`, each of ours with its difference from the printed one; of
+    data that the paper never saw, ours alone."""
     printed, k = printed_map(results.dataset), results.study.spec.k
     columns = [
         METHOD, BITS, Column("paper", "Paper"),
@@ -42,8 +43,14 @@ def against_paper_table(results: DatasetResults) -> Table:
     elif missing := sorted({bits for _, bits in printed} - set(results.bits)):
         notes.append(f"The paper also has {', '.join(map(str, missing))} bits, which this study does not.")
     groups = method_starts(results.compared_cells) | {len(rows)}
-    title = f"{dataset_label(results.dataset)}: against the paper's printed numbers"
-    return Table("against-paper", title, columns, [*rows, random_codes], notes, groups)
+    rows = [*rows, random_codes]
+    if printed:
+        title = f"{dataset_label(results.dataset)}: against the paper's printed numbers"
+        return Table("against-paper", title, columns, rows, notes, groups)
+    ours = [place for place, column in enumerate(columns) if "paper" not in column.name]
+    title = f"{dataset_label(results.dataset)}: in the metric of the paper's released code"
+    narrow = [[row[place] for place in ours] for row in rows]
+    return Table("against-paper", title, [columns[place] for place in ours], narrow, notes, groups)
 
 
 def _row(results: DatasetResults, cell: Cell, printed: float | None) -> list[Entry]:

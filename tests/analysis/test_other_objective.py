@@ -226,7 +226,7 @@ def test_against_the_paper_and_the_ladder_stay_on_map(study, results, drawn):
     own = test_runs(study, "gcn", 32)
     for metric in ("map", "map_at_k", "map_released"):
         assert float(rows["gcn", "32"][metric]) == pytest.approx(own[metric].mean())
-    assert headings(against_paper_table(results))[5] == TITLE and headings(against_paper_table(results))[7] == "mAP"
+    assert headings(against_paper_table(results))[2:] == ["Released code's mAP", TITLE, "mAP"]
     found = ladder(study, Cell("digits", "gcn", 32))
     assert found.rungs == pytest.approx(
         [test_runs(study, "float_cosine", 0)["map"].mean(), test_runs(study, "float_diffusion", 0)["map"].mean(),
