@@ -176,6 +176,18 @@ def test_two_folders_do_not_drive_one_database(tiny: StudySpec, url: str, tmp_pa
     assert not (tmp_path / "other" / "tiny" / "study.yaml").exists()  # nothing is bound to what was refused
 
 
+def test_a_new_database_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Each of them finds no tables, and creates them."""
+    together, address = threading.Barrier(8), f"sqlite:///{tmp_path / 'new.db'}"
+
+    def begin(_: int) -> list[str]:
+        together.wait()
+        return optuna.get_all_study_names(open_storage(address))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(begin, range(8))) == [[]] * 8
+
+
 @pytest.fixture
 def storages(tmp_path: Path) -> Iterator[dict[str, str]]:
     (tmp_path / "text.db").write_text("no database " * 500)
