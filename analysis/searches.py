@@ -27,13 +27,12 @@ _REPEATED = {"name": "", "seed": 0, "description": ""}
 def repeated(studies: Sequence[StudyRecords]) -> RenderableType:
     """A table for every data set, and who is first in how many searches. Raises `UserError` for studies that differ in
     more than their seed, and where two have the same."""
-    tables = [
-        searches_table([results_of(study, dataset) for study in _checked(studies)]) for dataset in studies[0].datasets
-    ]
+    _check(studies)
+    tables = [searches_table([results_of(study, dataset) for study in studies]) for dataset in studies[0].datasets]
     return Group(*(part for table in tables for part in (to_terminal(table), Text())))
 
 
-def _checked(studies: Sequence[StudyRecords]) -> Sequence[StudyRecords]:
+def _check(studies: Sequence[StudyRecords]) -> None:
     if len(studies) < 2:
         raise UserError(
             f"{studies[0].folder.path}: one search alone, give two studies or more that differ in their seed"
@@ -49,7 +48,6 @@ def _checked(studies: Sequence[StudyRecords]) -> Sequence[StudyRecords]:
     twice = [seed for seed, times in Counter(study.spec.seed for study in studies).items() if times > 1]
     if twice:
         raise UserError(f"{listed([str(study.folder.path) for study in studies])}: two have the seed {twice[0]}")
-    return studies
 
 
 def searches_table(found: Sequence[DatasetResults]) -> Table:

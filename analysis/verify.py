@@ -16,7 +16,7 @@ from analysis.summary import tested_runs
 from analysis.tables import render_tables
 from hasher.errors import UserError
 from hasher.retrieval.metrics import METRICS, REAL_VALUED, REAL_VALUED_ARRAY
-from study.plan.finished import STATES, is_done
+from study.plan.finished import STATES, done
 from study.plan.tasks import Cell, Task, all_tasks
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
@@ -74,9 +74,8 @@ def _against_journal(study: StudyRecords) -> Iterator[str]:
     recorded = dict(_rows(study))
     for task in recorded.keys() - kept.keys():
         yield f"records.csv: {_name(task)} is not in journal.log"
-    for task, ended in kept.items():
-        if not is_done(study.spec, kept, task):
-            continue
+    for task in done(study.spec, kept, kept):
+        ended = kept[task]
         row = recorded.get(task)
         if row is None:
             yield f"records.csv: {_name(task)} is missing, journal.log has it"

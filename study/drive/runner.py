@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import optuna
 import pandas as pd
@@ -97,7 +97,7 @@ def run_study(
             guard = closing.enter_context(claimed(storage, spec.name)).check
             refuse_claims_within(storage, spec.name)
         if options.extend:
-            extend(folder, spec, options.storage, origins)
+            extend(folder, spec, storage, origins)
         folder.freeze(spec, options.storage, origins)
         return sitting.alone(trackers, guard)
 
@@ -119,28 +119,34 @@ class _Sitting:
     def alone(self, trackers: Trackers, guard: Callable[[], None] | None) -> StudyResult:
         """Everything that is left; `guard` says whether the study is still this driver's."""
         ledger = self._ledger(guard=guard)
-        budget, interrupted = self._run(ledger, trackers)
-        return self._result(ledger, interrupted, budget.spent, 0)
+        try:
+            budget, interrupted = self._run(ledger, trackers)
+        finally:
+            records = export(ledger, self.folder)
+        return self._result(ledger, records, interrupted, budget.spent)
 
     def with_others(self, trackers: Trackers) -> StudyResult:
         """Cells that no other driver has, some at a time, until there are none."""
         most = 2 * (self.options.max_concurrent or os.cpu_count() or 1)
-        interrupted, spent, stopped = 0, None, False
+        interrupted, spent, stopped, used = 0, None, False, False
         while not stopped:
             known = read_finished(self.spec, self.storage)
             with taken(self.storage, self.spec, known, most) as mine:
                 if not mine.cells:
                     break
                 ledger = self._ledger(guard=mine.check, held=mine.cells)
+                if used:  # the first ones were closed with the first cells
+                    trackers = open_trackers(self.options.tracking, self.spec.name, self.folder.tracking, self.console)
                 budget, open_runs = self._run(ledger, trackers)
                 interrupted, spent = interrupted + open_runs, budget.spent
                 stopped = spent is not None or not Plan(self.spec, ledger.finished, mine.cells).exhausted
-            trackers = open_trackers(self.options.tracking, self.spec.name, self.folder.tracking, self.console)
-        trackers.close()
+                used = True
+        if not used:
+            trackers.close()
         with self.folder.writing():
             ledger = self._ledger(held=[])
-            left = count_runs(self.spec, ledger.finished).left
-            return self._result(ledger, interrupted, spent, 0 if stopped else left)
+            result = self._result(ledger, export(ledger, self.folder), interrupted, spent)
+        return result if stopped else replace(result, elsewhere=result.counts.left)
 
     def _ledger(self, guard: Callable[[], None] | None = None, held: Collection[Cell] | None = None) -> Ledger:
         former = [amendment.former for amendment in self.folder.read_amendments().amendments]
@@ -160,13 +166,11 @@ class _Sitting:
                 execution.run(self.trainable)
         finally:
             interrupted = ledger.abandon_open()
-            if ledger.held is None:
-                export(ledger, self.folder)
         return budget, interrupted
 
-    def _result(self, ledger: Ledger, interrupted: int, spent: str | None, elsewhere: int) -> StudyResult:
-        records, counts = export(ledger, self.folder), count_runs(self.spec, ledger.finished)
-        return StudyResult(self.folder, records, counts, ledger.finished, interrupted, spent, self.shared, elsewhere)
+    def _result(self, ledger: Ledger, records: pd.DataFrame, interrupted: int, spent: str | None) -> StudyResult:
+        counts = count_runs(self.spec, ledger.finished)
+        return StudyResult(self.folder, records, counts, ledger.finished, interrupted, spent, self.shared)
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -66,16 +66,24 @@ def winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> Finished | No
     return None if task is None else finished[task]
 
 
-def is_done(spec: StudySpec, finished: FinishedRuns, task: Task) -> bool:
-    """Whether a run has ended and counts: a test run does while the trial that it was trained like wins its cell.
+def done(spec: StudySpec, finished: FinishedRuns, tasks: Iterable[Task]) -> list[Task]:
+    """Those of the tasks that have ended and count: a test run does while the trial that it was trained like wins its
+    cell.
 
     A study that is extended may find another winner, whose test runs take the place of the former one's.
     """
-    ended = finished.get(task)
-    if ended is None or ended.winner is None:
-        return ended is not None
-    best = winning_task(spec, finished, task.cell)
-    return best is not None and best.index == ended.winner
+    winners: dict[Cell, Task | None] = {}
+
+    def counts(task: Task) -> bool:
+        ended = finished.get(task)
+        if ended is None or ended.winner is None:
+            return ended is not None
+        if task.cell not in winners:
+            winners[task.cell] = winning_task(spec, finished, task.cell)
+        best = winners[task.cell]
+        return best is not None and best.index == ended.winner
+
+    return [task for task in tasks if counts(task)]
 
 
 def has_no_winner(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> bool:

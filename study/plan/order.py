@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from study.plan.finished import Finished, FinishedRuns, is_done, winner
+from study.plan.finished import Finished, FinishedRuns, done, winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, cells, final_tasks, reference_cells, search_tasks, searched_cells
@@ -52,7 +52,9 @@ class Plan:
 
     def _todo(self, tasks: Iterable[Task]) -> list[Task]:
         """Tasks that are not done, the first one last, to be popped."""
-        return [task for task in tasks if not is_done(self._spec, self._finished, task)][::-1]
+        planned = list(tasks)
+        ended = set(done(self._spec, self._finished, planned))
+        return [task for task in planned if task not in ended][::-1]
 
     def next_task(self) -> Task | None:
         """The next task to start; None where all that is left waits for running ones, or nothing is left."""

@@ -23,7 +23,7 @@ from hasher.errors import UserError
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from study.plan.dimensions import distributions
-from study.plan.finished import Finished, State, is_done, winning_task
+from study.plan.finished import Finished, State, done, winning_task
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Job, Task
 from study.record.generations import fitting_generation, latest_generation
@@ -241,13 +241,14 @@ class Ledger:
             trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
             ended = [(task, trial) for task, trial in trials if task is not None]
             last = {task: trial.number for task, trial in ended}
+            counting = set(done(self.spec, self.finished, last))
             for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
                 stored = trial.user_attrs["outcome"]
                 outcome = {
                     **stored, "planned_epochs": trial.user_attrs["task"].get("epochs"),
                     "optuna_study": study.study_name, "optuna_trial": trial.number,
                 }  # fmt: skip
-                counts = trial.number == last[task] and is_done(self.spec, self.finished, task)
+                counts = trial.number == last[task] and task in counting
                 yield Run(task, stored["state"], outcome, trial.user_attrs.get("curve", {}), not counts)
 
     def _position(self, task: Task) -> tuple[Any, ...]:

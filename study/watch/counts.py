@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from study.plan.finished import FinishedRuns, State, ends_in_words, has_no_winner, is_done
+from study.plan.finished import FinishedRuns, State, done, ends_in_words, has_no_winner
 from study.plan.run_times import RunTimes
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks, searched_cells
@@ -37,15 +37,15 @@ def count_runs(spec: StudySpec, finished: FinishedRuns) -> Counts:
     """Counts, and the work left estimated from what finished runs of the same kind took."""
     tasks = all_tasks(spec)
     times = RunTimes()
-    for task, ended in finished.items():
-        times.add(task, ended.seconds)
+    for task, one in finished.items():
+        times.add(task, one.seconds)
     left = tasks_left(spec, finished)
-    done = [task for task in tasks if is_done(spec, finished, task)]
+    ended = done(spec, finished, tasks)
     return Counts(
         planned=len(tasks),
-        done=len(done),
-        states=Counter(finished[task].state for task in done),
-        impossible=len(tasks) - len(done) - len(left),
+        done=len(ended),
+        states=Counter(finished[task].state for task in ended),
+        impossible=len(tasks) - len(ended) - len(left),
         seconds_left=sum(times.expected(task) or 0.0 for task in left) if finished else None,
     )
 
@@ -53,10 +53,9 @@ def count_runs(spec: StudySpec, finished: FinishedRuns) -> Counts:
 def tasks_left(spec: StudySpec, finished: FinishedRuns) -> list[Task]:
     """Everything without an end, save test runs of cells whose search found no winner."""
     hopeless = {cell for cell in searched_cells(spec) if has_no_winner(spec, finished, cell)}
-    return [
-        task for task in all_tasks(spec)
-        if not is_done(spec, finished, task) and not (task.kind == "test" and task.cell in hopeless)
-    ]  # fmt: skip
+    tasks = all_tasks(spec)
+    ended = set(done(spec, finished, tasks))
+    return [task for task in tasks if task not in ended and not (task.kind == "test" and task.cell in hopeless)]
 
 
 def duration(seconds: float) -> str:

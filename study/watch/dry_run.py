@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hasher.errors import UserError
 from study.options import Resources, RunOptions
-from study.plan.finished import Finished, is_done
+from study.plan.finished import Finished, done
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, cells, final_tasks, search_tasks
@@ -88,8 +88,8 @@ def _origins_table(spec: StudySpec, origins: Origins) -> Table:
 
 
 def _counts(spec: StudySpec, tasks: list[Task], finished: dict[Task, Finished]) -> tuple[str, str, str]:
-    done = sum(is_done(spec, finished, task) for task in tasks)
-    return str(len(tasks)), str(done), str(len(tasks) - done)
+    ended = len(done(spec, finished, tasks))
+    return str(len(tasks)), str(ended), str(len(tasks) - ended)
 
 
 def _print_cost(spec: StudySpec, options: RunOptions, finished: dict[Task, Finished], console: Console) -> None:

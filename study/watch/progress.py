@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hasher.retrieval.metrics import METRICS
-from study.plan.finished import FinishedRuns, is_done, winner
+from study.plan.finished import FinishedRuns, done, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, final_tasks, search_tasks
 from study.watch.counts import count_runs, duration
@@ -90,6 +90,6 @@ def validation_scores(spec: StudySpec, finished: FinishedRuns) -> list[Renderabl
 def _entry(spec: StudySpec, finished: FinishedRuns, cell: Cell) -> str:
     best = winner(spec, finished, cell)
     searched = sum(task in finished for task in search_tasks(spec, cell))
-    tested = sum(is_done(spec, finished, task) for task in final_tasks(spec, cell))
+    tested = len(done(spec, finished, final_tasks(spec, cell)))
     score = "–" if best is None else f"{best.score:.3f}"
     return f"{score} [dim]{searched}+{tested}[/dim]"

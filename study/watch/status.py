@@ -15,7 +15,7 @@ from rich.table import Table
 from hasher.errors import UserError
 from hasher.retrieval.metrics import METRICS
 from study.options import RunOptions
-from study.plan.finished import Finished, ends_in_words, is_done, winner
+from study.plan.finished import Finished, done, ends_in_words, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, final_tasks, search_tasks, searched_cells
 from study.record.sampling import open_storage
@@ -60,7 +60,8 @@ def read_status(spec: StudySpec, folder: StudyFolder, storage: str | None) -> St
             ends += _end(outcome)
         elif not trial.state.is_finished():
             unfinished[task] = _last_epoch(trial)
-    open_runs = {task: epoch for task, epoch in unfinished.items() if not is_done(spec, finished, task)}
+    ended = set(done(spec, finished, unfinished))
+    open_runs = {task: epoch for task, epoch in unfinished.items() if task not in ended}
     return Status(spec, finished, open_runs, max(ends, default=None), driver)
 
 
@@ -96,7 +97,7 @@ def _table(status: Status, title: str) -> Table:
 def _row(status: Status, cell: Cell) -> list[str]:
     search, replicates = search_tasks(status.spec, cell), final_tasks(status.spec, cell)
     ended = Counter(status.finished[task].state for task in search if task in status.finished)
-    tested = sum(is_done(status.spec, status.finished, task) for task in replicates)
+    tested = len(done(status.spec, status.finished, replicates))
     begun = sum(task in status.open for task in (*search, *replicates)) if status.driver else 0
     best = winner(status.spec, status.finished, cell)
     return [

@@ -58,7 +58,7 @@ def run(ledger: Ledger, most: int = 10**6) -> None:
 def opened(folder: StudyFolder, spec: StudySpec) -> Ledger:
     """As a driver opens a study with --extend."""
     folder.path.mkdir(exist_ok=True)
-    extend(folder, spec, None, None)
+    extend(folder, spec, open_storage(str(folder.journal)), None)
     folder.freeze(spec, None)
     former = [amendment.former for amendment in folder.read_amendments().amendments]
     return Ledger(spec, open_storage(str(folder.journal)), former)
@@ -205,7 +205,7 @@ def test_a_study_of_before_cannot_be_extended(tiny: StudySpec, study_folder: Stu
     ledger.finish(job.task, "complete", made_up(job), {})
     content = study_folder.spec.read_bytes()
     with pytest.raises(UserError, match="did not keep what an extension needs"):
-        extend(study_folder, grown(tiny, trials=9), None, None)
+        extend(study_folder, grown(tiny, trials=9), open_storage(str(study_folder.journal)), None)
     assert study_folder.spec.read_bytes() == content and not study_folder.amendments.exists()
 
 
@@ -214,7 +214,7 @@ def test_an_extension_cut_off_before_it_was_written_down_is_told_once(
 ) -> None:
     run(opened(study_folder, tiny))
     before = study_folder.spec.read_bytes()
-    extend(study_folder, grown(tiny, trials=9), None, None)
+    extend(study_folder, grown(tiny, trials=9), open_storage(str(study_folder.journal)), None)
     study_folder.spec.write_bytes(before)
     run(opened(study_folder, grown(tiny, trials=6)))
     assert [one.changes for one in study_folder.read_amendments().amendments] == [["trials: 4 → 6"]]
