@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from analysis.data import recorded_fingerprints
-from analysis.names import dataset_label, in_order
+from analysis.names import dataset_label, in_order, label
 from analysis.per_query import PerQuery, difference
 from analysis.results import DatasetResults, results_of
 from analysis.statistics.column import FEWEST, TOO_FEW
@@ -16,6 +18,7 @@ from analysis.study_records import StudyRecords
 from analysis.tables.formats import to_terminal
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, number, p_value, with_spread
+from analysis.wording import listed
 from hasher.errors import UserError
 from study.plan.spec import differences
 from study.plan.tasks import Cell
@@ -44,13 +47,16 @@ def compare(first: StudyRecords, second: StudyRecords) -> RenderableType:
 
 
 def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
-    """The score of both studies and B minus A for every cell that either has, tested where that can be.
+    """The score of both studies and B minus A for every cell that both have one of, tested where that can be.
 
-    Scores of two kinds are shown beside each other, without a difference.
+    Scores of two kinds are shown beside each other, without a difference. Cells with one score or none are named below.
     """
     methods = in_order([cell.method for results in (first, second) for cell in results.cells])
     bits = sorted({*first.bits, *second.bits})
     cells = list(dict.fromkeys(first.cell(method, length) for method in methods for length in bits))
+    absent = {name: [cell for cell in cells if np.isnan(_summary(results, cell)[0])]
+              for name, results in (("A", first), ("B", second))}  # fmt: skip
+    cells = [cell for cell in cells if not any(cell in missing for missing in absent.values())]
     untestable = _untestable(first, second)
     tests = {cell: untestable or _test(first.scores(cell), second.scores(cell)) for cell in cells}
     tested = [cell for cell in cells if isinstance(tests[cell], PairedTest)]
@@ -69,8 +75,17 @@ def comparison_table(first: DatasetResults, second: DatasetResults) -> Table:
     ]
     if untestable:
         notes.append(f"Nothing was tested: {untestable}.")
+    notes += [f"No score in {name}, so not shown: {_listed(missing)}." for name, missing in absent.items() if missing]
     starts = method_starts(cells)
     return Table("comparison", f"{dataset_label(first.dataset)}: B against A", columns, rows, notes, starts)
+
+
+def _listed(cells: Sequence[Cell]) -> str:
+    """``GCN at 16 and 32 bits; Float cosine``."""
+    lengths: dict[str, list[str]] = {}
+    for cell in cells:
+        lengths.setdefault(label(cell.method), []).extend([str(cell.bits)] if cell.bits else [])
+    return "; ".join(f"{name} at {listed(bits)} bits" if bits else name for name, bits in lengths.items())
 
 
 def _untestable(first: DatasetResults, second: DatasetResults) -> str:
@@ -104,9 +119,7 @@ def _row(
     else:
         row.append(number(means[1] - means[0] if first.metric == second.metric else None, signed="+"))
     if isinstance(test, str):
-        absent = [name for name, mean in zip("AB", means, strict=True) if np.isnan(mean)]
-        note = test or (f"no score in {' and '.join(absent)}" if absent else "")
-        return [*row, Entry(MISSING), Entry(MISSING), Entry(MISSING), Entry(note)]
+        return [*row, Entry(MISSING), Entry(MISSING), Entry(MISSING), Entry(test)]
     low, high = (number(value, signed="+") for value in (test.interval.low, test.interval.high))
     return [*row, low, high, Entry(MISSING if adjusted is None else p_value(adjusted)), Entry("")]
 

@@ -1,14 +1,20 @@
-"""Chosen hyperparameters on the edge of the range they were searched in: the best value may lie beyond it."""
+"""Chosen hyperparameters on the edge of the range they were searched in: the best value may lie beyond it.
+
+Of two numbers either is an end, so that a single winner says nothing; `crowded` tells where most winners chose the same
+one.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
 from pydantic import ValidationError
+from scipy import stats
 
+from analysis.statistics.paired import ALPHA
 from study.plan.dimensions import Dimension
 from study.plan.spec import StudySpec
 
@@ -50,6 +56,44 @@ def edges(spec: StudySpec, method: str, chosen: Mapping[Any, Any]) -> list[Edge]
             found.append(Edge(name, float(value), "lowest", low, high))
         elif place >= 1 - MARGIN:
             found.append(Edge(name, float(value), "highest", low, high))
+    return found
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """A choice of two numbers of which `count` of `total` winners chose the `end`, more than halves would by chance."""
+
+    name: str
+    value: float
+    end: Literal["lowest", "highest"]
+    count: int
+    total: int
+
+    def in_words(self) -> str:
+        return f"{self.count} of {self.total} winners chose the {self.end} of the two values of {self.name}"
+
+
+def crowded(spec: StudySpec, winners: Iterable[tuple[str, Mapping[Any, Any]]]) -> list[Crowded]:
+    """The choices of two numbers on one side of which winners crowd, by a two-sided binomial test at the 5% level.
+
+    `winners` are methods with what was chosen for them. A warning that comes once too often harms nobody, so the tests
+    are not corrected for their number.
+    """
+    values: dict[tuple[str, float, float], list[float]] = {}
+    for method, chosen in winners:
+        for name, dimension in spec.space_for(method).items():
+            choices = [float(one) for one in set(dimension.choices or []) if _is_number(one)]
+            value = chosen.get(name)
+            if len(choices) == 2 and _is_number(value):
+                values.setdefault((name, min(choices), max(choices)), []).append(float(value))
+    found = []
+    for (name, low, high), chosen_values in values.items():
+        count = chosen_values.count(high)
+        if stats.binomtest(count, len(chosen_values)).pvalue < ALPHA:
+            most = 2 * count > len(chosen_values)
+            number = count if most else len(chosen_values) - count
+            value = high if most else low
+            found.append(Crowded(name, value, "highest" if most else "lowest", number, len(chosen_values)))
     return found
 
 

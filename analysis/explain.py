@@ -17,7 +17,8 @@ from analysis.study_records import StudyRecords
 from analysis.summary import former_tests, in_words, scored, search_counts, tested_counts, tested_runs
 from analysis.tables.formats import to_terminal
 from analysis.tables.hyperparameters import shown
-from analysis.tables.table import Column, Entry, Table, decimals, number
+from analysis.tables.table import Column, Entry, Table, number
+from analysis.wording import decimals
 from hasher.errors import UserError
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
@@ -85,13 +86,15 @@ def _score(study: StudyRecords, cell: Cell) -> list[str]:
     column = results.column(cell.bits)
     pair = column.against_best(cell.method)
     if cell.method == column.best:
-        lines.append(f"the best at {cell.bits} bits")
+        lines.append(f"the highest mean at {cell.bits} bits")
     elif pair is not None and pair.test is not None and pair.adjusted is not None:
-        verdict = "tied with" if cell.method in column.tied else "differs from"
+        verdict = "tied with" if cell.method in column.tied else "shown to differ from"
         difference = decimals(pair.test.difference, signed="+")
-        lines.append(f"{verdict} the best, {full_label(pair.second)}: {difference}, Holm's p = {pair.adjusted:.3g}")
+        lines.append(
+            f"{verdict} the highest mean, {full_label(pair.second)}: {difference}, Holm's p = {pair.adjusted:.3g}"
+        )
     elif pair is not None:
-        lines.append(f"not compared with the best, {full_label(pair.second)}: {pair.why_not}")
+        lines.append(f"not compared with the highest mean, {full_label(pair.second)}: {pair.why_not}")
     return lines
 
 

@@ -27,19 +27,19 @@ LARGEST_SVG = 160_000
 PIXELS = 96
 
 SECTION_TITLES = {
-    "run": "What was run",
-    "data": "On what",
     "results": "Results",
     "paper": "Against the paper",
     "hyperparameters": "What matters among the hyperparameters",
     "cost": "What it cost",
+    "run": "What was run",
+    "data": "On what",
     "reproduce": "How to reproduce it",
 }
 
 #: What the tables after a section's first one are about; they are folded away.
 MORE_TABLES = {
     "results": "More tables: what each cell rests on, where mAP is lost, tests, confidence intervals, what selecting "
-    "the best does",
+    "the best does, every recorded score, classes, hard queries, agreement of methods",
     "paper": "More tables against the paper",
     "hyperparameters": "More tables of the hyperparameters",
     "cost": "More tables: what each cell cost",

@@ -6,12 +6,12 @@ import shlex
 
 import pandas as pd
 
+from analysis.claims.families import answer
 from analysis.names import dataset_label, in_order, label
 from analysis.results import results_of
 from analysis.rivals import by_validation, has_rivals
 from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
-from analysis.tables.answer import answer
 from analysis.tables.table import MISSING, Column, Entry, Table, text
 from analysis.tables.table import count as whole
 from analysis.wording import counted, hyperparameter, listed

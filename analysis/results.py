@@ -13,7 +13,8 @@ from analysis.chance import Chance, Unknown, chance_scores
 from analysis.ladder import Ladder, ladder
 from analysis.names import in_order
 from analysis.per_query import PerQuery, per_query
-from analysis.statistics.column import FEWEST, Column, compare_rows
+from analysis.query_classes import QueryClasses, query_classes
+from analysis.statistics.column import FEWEST, Column, compare_rows, together
 from analysis.statistics.intervals import Interval, bootstrap_interval
 from analysis.study_records import Arrays, StudyRecords
 from analysis.summary import completed, summarise
@@ -182,6 +183,11 @@ class DatasetResults:
         return {bits: self.column(bits) for bits in self.bits}
 
     @cached_property
+    def claimed(self) -> dict[int, Column]:
+        """The same corrected for the comparisons of all code lengths: what sentences on all of them rest on."""
+        return together(self.columns)
+
+    @cached_property
     def ladders(self) -> dict[Cell, Ladder]:
         """The loss ladder of every studied method's cell."""
         return {cell: ladder(self.study, cell) for cell in self.method_cells}
@@ -190,6 +196,11 @@ class DatasetResults:
     def chance(self) -> Chance | Unknown:
         """What random codes score."""
         return chance_scores(self.study, self.dataset)
+
+    @cached_property
+    def query_classes(self) -> QueryClasses | str:
+        """The classes of the test queries, or why they are not known."""
+        return query_classes(self.study, self.dataset)
 
     @cached_property
     def evaluations(self) -> dict[Cell, list[Arrays]]:

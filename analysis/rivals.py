@@ -2,20 +2,21 @@
 
 A family's best method is one of several, and the best by test scores would owe part of its lead to luck (the winner's
 curse). So the methods that stand for families are chosen on validation queries, where every searched cell has its
-winner's score. Test scores then see a few comparisons that were fixed before, with Holm's correction over those of the
-column. `by_test` chooses on the test scores, as readers of a table do: with the correction over all pairs of rows of
-the column its claims of who is better hold all the same, but the size of a lead is flattered.
+winner's score. Test scores then see a few comparisons that were fixed before, with Holm's correction over those of all
+columns, since the answer is about all of them. `by_test` chooses on the test scores, as readers of a table do: with the
+correction over all pairs of rows of all columns its claims of who is better hold all the same, but the size of a lead
+is flattered.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analysis.names import by_family, in_order, label
 from analysis.results import DatasetResults
-from analysis.statistics.column import Pair, compare_with
+from analysis.statistics.column import Pair, adjusted_together, compare_with
 from analysis.statistics.verdict import Verdict, verdict
 from hasher.filters import FILTERS
 from hasher.references import REFERENCES
@@ -35,6 +36,7 @@ class Contest:
         ours: the filter that stands for HAGCN; None where none can.
         pairs: `ours` minus each rival, in the order of the main table; empty without `ours`.
         absent: rows or families that have nothing to compare, as readers call them.
+        no_graph: `ours` minus the same model without a graph, a comparison of its own; None without either.
     """
 
     dataset: str
@@ -42,6 +44,7 @@ class Contest:
     ours: str | None
     pairs: tuple[Pair, ...]
     absent: tuple[str, ...]
+    no_graph: Pair | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -69,7 +72,22 @@ def by_validation(results: DatasetResults, bits: int) -> Contest:
 
     A method that is not searched has no such score and was not chosen: each stands for itself.
     """
-    return results.study.once(("rivals", results.dataset, bits), lambda: _by_validation(results, bits))
+    return _contests(results)[bits]
+
+
+def _contests(results: DatasetResults) -> dict[int, Contest]:
+    """Those of all columns, each p-value corrected for the comparisons of all."""
+    return results.study.once(("rivals", results.dataset), lambda: _corrected(results))
+
+
+def _corrected(results: DatasetResults) -> dict[int, Contest]:
+    found = {bits: _by_validation(results, bits) for bits in results.bits}
+    rivals = adjusted_together([one.pairs for one in found.values()])
+    ablations = adjusted_together([[one.no_graph] if one.no_graph else [] for one in found.values()])
+    return {
+        bits: replace(one, pairs=pairs, no_graph=next(iter(ablation), None))
+        for (bits, one), pairs, ablation in zip(found.items(), rivals, ablations, strict=True)
+    }
 
 
 def _by_validation(results: DatasetResults, bits: int) -> Contest:
@@ -89,8 +107,14 @@ def _by_validation(results: DatasetResults, bits: int) -> Contest:
         absent += [label(name) for name in as_they_are if name not in scored]
     if ours is None:
         return Contest(results.dataset, bits, None, (), (OURS, *absent))
-    scores = {name: results.scores(results.cell(name, bits)) for name in (ours, *against)}
-    return Contest(results.dataset, bits, ours, compare_with(ours, in_order(against), scores), tuple(absent))
+    scores = {name: results.scores(results.cell(name, bits)) for name in (ours, *against, *_ablation(results))}
+    no_graph = next(iter(compare_with(ours, _ablation(results), scores)), None)
+    pairs = compare_with(ours, in_order(against), scores)
+    return Contest(results.dataset, bits, ours, pairs, tuple(absent), no_graph)
+
+
+def _ablation(results: DatasetResults) -> list[str]:
+    return [NO_GRAPH] if NO_GRAPH in results.compared else []
 
 
 def _best_by_validation(results: DatasetResults, names: Iterable[str], bits: int) -> str | None:
@@ -100,11 +124,11 @@ def _best_by_validation(results: DatasetResults, names: Iterable[str], bits: int
 
 
 def by_test(results: DatasetResults, bits: int) -> Contest:
-    """HAGCN stands by the filter with the best mean test score, against every other hash, by the column's own tests."""
+    """HAGCN stands by the filter with the best mean test score, against every other hash, by tests of all pairs."""
     ours = best_by_test(results, graph_filters(results), bits)
     if ours is None:
         return Contest(results.dataset, bits, None, (), (OURS,))
-    found = {name: results.column(bits).between(ours, name) for name in other_hashes(results)}
+    found = {name: results.claimed[bits].between(ours, name) for name in other_hashes(results)}
     pairs = tuple(pair for pair in found.values() if pair is not None)
     return Contest(results.dataset, bits, ours, pairs, tuple(label(name) for name, pair in found.items() if not pair))
 
@@ -114,12 +138,3 @@ def best_by_test(results: DatasetResults, names: Iterable[str], bits: int) -> st
     rows = {name: results.summary(results.cell(name, bits)) for name in names}
     means = {name: float(row["score_mean"]) for name, row in rows.items() if row["replicates"]}
     return max(means, key=lambda name: means[name], default=None)
-
-
-def against_no_graph(results: DatasetResults, contest: Contest) -> Pair | None:
-    """The filter that stands for HAGCN minus the same model without a graph: a test of its own, of one comparison."""
-    if contest.ours is None or NO_GRAPH not in results.compared:
-        return None
-    names = (contest.ours, NO_GRAPH)
-    scores = {name: results.scores(results.cell(name, contest.bits)) for name in names}
-    return compare_with(contest.ours, [NO_GRAPH], scores)[0]

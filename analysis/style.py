@@ -1,7 +1,8 @@
 """How methods and states look in every figure: one colour and one marker each, the same everywhere.
 
-Colours are those of Okabe & Ito (2008), which people with any common colour blindness can tell apart. A marker always
-goes with a colour, so that figures can be read in grey. Solid lines are measured here; dashed lines are the paper's.
+Colours can be told apart by people with any common colour blindness; those of the filters are a ladder of lightness
+too, and a marker goes with each, so that figures can be read in grey. Solid lines are measured here; dashed lines are
+the paper's.
 
 HAGCN's filters have a colour each; any other family has one colour, and its methods differ by marker.
 """
@@ -16,10 +17,11 @@ from matplotlib.colors import to_hex, to_rgb
 
 from hasher.methods.registry import methods
 
-BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
-BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+#: Of the filters, from dark to light.
+BLACK, WINE, DEEP_BLUE, TEAL, APRICOT, GOLD = "#000000", "#7A1F5C", "#0060A0", "#00916A", "#F0803C", "#E9BC2E"
+SKY_BLUE = "#56B4E9"
 BROWN, INDIGO, OLIVE, DARK_GREEN = "#7b3f00", "#332288", "#999933", "#1b7837"
-GREY, PALE_GREY = "#6b6b6b", "#c4c4c4"
+GREY = "#6b6b6b"
 
 #: Perceptually uniform, and monotonic in lightness.
 SEQUENTIAL = "cividis"
@@ -42,11 +44,11 @@ class Look:
 
 METHODS: dict[str, Look] = {
     "none": Look(BLACK, "o"),
-    "gcn": Look(ORANGE, "s"),
-    "chebyshev": Look(BLUE, "^"),
-    "lanczos": Look(GREEN, "D"),
-    "spline": Look(VERMILION, "v"),
-    "fourier": Look(PURPLE, "P"),
+    "gcn": Look(GOLD, "s"),
+    "chebyshev": Look(DEEP_BLUE, "^"),
+    "lanczos": Look(TEAL, "D"),
+    "spline": Look(APRICOT, "v"),
+    "fourier": Look(WINE, "P"),
 }
 
 #: What the coloured lines are read against stays in grey.
@@ -77,7 +79,7 @@ _SPARE_COLOURS, _SPARE_MARKERS = (OLIVE, DARK_GREEN), ("h", "<", ">", "H", "X", 
 #: What is left of a colour that is to stand back.
 _PALENESS = 0.35
 #: The colour that methods of a family have where they stand back.
-_PALE_OF = {"HAGCN": ORANGE, **{family: colour for family, (colour, _) in FAMILIES.items()}}
+_PALE_OF = {"HAGCN": GOLD, **{family: colour for family, (colour, _) in FAMILIES.items()}}
 
 
 def look(method: str) -> Look:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.claims.leading import Rows, headline
 from analysis.figures import canvas
 from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
@@ -21,7 +22,6 @@ from analysis.names import family_starts, label
 from analysis.paper_numbers import printed_of
 from analysis.results import DatasetResults
 from analysis.statistics.intervals import Interval
-from analysis.wording import listed
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -38,6 +38,9 @@ class Point:
     low: float
     high: float
 
+
+#: The colours of the heat map never span less: a full scale over 0.016 would show noise as contrast.
+LEAST_SPAN = 0.1
 
 Points = dict[str, list[Point]]
 #: By method and code length, ascending.
@@ -73,28 +76,20 @@ def map_by_bits(results: DatasetResults) -> StudyFigure:
     remarks = ["Dashed: the numbers the paper prints, in its own metric."] if printed else []
     remarks.append(emphasis_of(results).remark([*methods, *baselines]))
     return StudyFigure(
-        key, title, _sentence(results, methods, baselines), lambda: _draw_lines(results, methods | baselines, printed),
+        key, title, _sentence(results, methods | baselines), lambda: _draw_lines(results, methods | baselines, printed),
         " ".join(remarks),
     )  # fmt: skip
 
 
-def _sentence(results: DatasetResults, methods: Points, baselines: Points) -> str:
-    shown = methods or baselines
+def _sentence(results: DatasetResults, shown: Points) -> str:
+    """The headline of one code length."""
     lengths = {point.bits for points in shown.values() for point in points}
     bits = results.reference_bits if results.reference_bits in lengths else min(lengths)
-    at = {method: point for method, points in shown.items() for point in points if point.bits == bits}
-    best = max(at, key=lambda method: at[method].mean)
-    sentence = f"At {bits} bits {label(best)} is highest with {at[best].mean:.3f}"
-    if at[best].low < at[best].high:
-        sentence += f" (95% interval over seeds and queries {at[best].low:.3f} to {at[best].high:.3f})"
-    if not methods:
-        return f"{sentence}; no studied method has a test score yet."
-    against = {method: p.mean for method, points in baselines.items() for p in points if p.bits == bits}
-    beaten = [
-        f"{sum(point.mean > score for point in at.values())} of {len(at)} above {label(method)} ({score:.3f})"
-        for method, score in sorted(against.items(), key=lambda pair: -pair[1])
-    ]
-    return f"{sentence}." + (f" Against baselines: {listed(beaten)}." if beaten else "")
+    means = {method: point.mean for method, points in shown.items() for point in points if point.bits == bits}
+    best = max(means, key=lambda method: means[method])
+    why = "the length that is shown where only one can be" if len(results.bits) > 1 else ""
+    interval = results.interval(results.cell(best, bits))
+    return headline(Rows(bits, why, results.metric, means, results.methods, results.claimed[bits], interval))
 
 
 def _draw_lines(results: DatasetResults, shown: Points, printed: Printed) -> Figure:
@@ -161,26 +156,29 @@ def heat_map(results: DatasetResults) -> StudyFigure:
 
 
 def _heat_sentence(scores: pd.DataFrame) -> str:
-    by_method, by_bits = scores.mean(axis=1), scores.mean(axis=0)
+    lowest, highest = np.nanmin(scores), np.nanmax(scores)
     missing = int(scores.isna().to_numpy().sum())
     absent = f" {missing} of {scores.size} cells have no test score (–)." if missing else ""
-    if missing or min(scores.shape) < 2:
-        row, column = divmod(int(np.nanargmax(scores)), scores.shape[1])
-        best = f"{label(str(scores.index[row]))} at {scores.columns[column]} bits"
-        return f"The highest cell is {best} with {np.nanmax(scores):.3f}.{absent}"
-    method_range, bits_range = by_method.max() - by_method.min(), by_bits.max() - by_bits.min()
-    more, less = ("method", "code length") if method_range > bits_range else ("code length", "method")
-    return (
-        f"The {more} matters more than the {less}: averages over the other lie {max(method_range, bits_range):.3f} "
-        f"against {min(method_range, bits_range):.3f} apart; the best row is {label(str(by_method.idxmax()))}, "
-        f"the best column {by_bits.idxmax()} bits."
-    )
+    span = f" Colours span {LEAST_SPAN}, so that less than that does not look like much." if _is_narrow(scores) else ""
+    return f"The means lie between {lowest:.3f} and {highest:.3f}; the main table says which differ.{span}{absent}"
+
+
+def _is_narrow(scores: pd.DataFrame) -> bool:
+    return bool(np.nanmax(scores) - np.nanmin(scores) < LEAST_SPAN)
+
+
+def _colour_range(scores: pd.DataFrame) -> tuple[float, float]:
+    """What the ends of the scale stand for: of all scores, but no narrower than `LEAST_SPAN`."""
+    low, high = float(np.nanmin(scores)), float(np.nanmax(scores))
+    margin = max(0.0, LEAST_SPAN - (high - low)) / 2
+    return low - margin, high + margin
 
 
 def _draw_heat_map(scores: pd.DataFrame, what: str) -> Figure:
     figure, panel = canvas.single(0.9 + (0.42 if len(scores) <= MOST_ROWS else 0.27) * len(scores))
     colours = matplotlib.colormaps[style.SEQUENTIAL]
-    image = panel.imshow(scores, cmap=colours, aspect="auto")
+    low, high = _colour_range(scores)
+    image = panel.imshow(scores, cmap=colours, aspect="auto", vmin=low, vmax=high)
     for row, values in enumerate(scores.to_numpy()):
         for column, value in enumerate(values):
             dark = not np.isnan(value) and np.mean(colours(image.norm(value))[:3]) < 0.5

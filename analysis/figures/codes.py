@@ -11,6 +11,7 @@ from analysis.figures.emphasis import emphasis_of
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import in_order, label
 from analysis.results import DatasetResults
+from analysis.wording import span
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -41,9 +42,9 @@ def _balance_sentence(results: DatasetResults, found: dict[int, dict[str, np.nda
     constant = sum(int((values > 0.99).sum()) for values in found[bits].values())
     sentence = (
         f"0 is a bit that splits the database in halves, 1 one that never changes. At {bits} bits the median bit is at "
-        f"{medians[best]:.2f} with {label(best)}"
+        f"{medians[best]:.2f} ({label(best)})"
     )
-    sentence += f" and at {medians[worst]:.2f} with {label(worst)}" if worst != best else ""
+    sentence += f" to {medians[worst]:.2f} ({label(worst)})" if worst != best else ""
     return sentence + ("; no bit is constant." if not constant else f"; {constant} bits are constant or nearly so.")
 
 
@@ -90,10 +91,8 @@ def bit_correlation(results: DatasetResults) -> StudyFigure:
     least, most = min(mean, key=lambda m: mean[m]), max(mean, key=lambda m: mean[m])
     sentence = (
         f"White is a pair of bits that say different things. The mean |correlation|, above each panel, is "
-        f"{mean[least]:.2f} with {label(least)}"
+        f"{span(mean[least], mean[most])}. These are the codes of the first seed of each: an example, not a comparison."
     )
-    sentence += f" and {mean[most]:.2f} with {label(most)}." if most != least else "."
-    sentence += " First seed of each."
     remark = emphasis.panels_remark(list(found))
     return StudyFigure(key, title, sentence, lambda: _draw_correlation(shown, mean), remark)
 

@@ -42,16 +42,14 @@ def _means(results: DatasetResults) -> pd.DataFrame:
 
 def _sentence(cells: pd.DataFrame, metric: str) -> str:
     means = cells.groupby("method")[["device_seconds", "score"]].mean()
-    best, cheapest = str(means["score"].idxmax()), str(means["device_seconds"].idxmin())
+    if len(means) == 1:
+        return f"Up and to the left is better. {label(str(means.index[0]))} alone has both."
     seconds, scores = means["device_seconds"], means["score"]
-    if best == cheapest:
-        highest = f"the highest {metric} ({scores[best]:.3f} over the code lengths)"
-        return f"{label(best)} has both {highest} and the least cost."
     return (
-        f"Up and to the left is better. Over the code lengths {label(best)} has the highest {metric}, "
-        f"{scores[best]:.3f}, for {seconds[best]:.2f} device-seconds a training; {label(cheapest)} is the cheapest, "
-        f"{scores[cheapest]:.3f} "
-        f"for {seconds[cheapest]:.2f}."
+        f"Up and to the left is better; points of a method are its code lengths. Over them a training takes from "
+        f"{seconds.min():.2f} device-seconds ({label(str(seconds.idxmin()))}) to {seconds.max():.2f} "
+        f"({label(str(seconds.idxmax()))}), and mean {metric} goes from {scores.min():.3f} to {scores.max():.3f}; the "
+        f"table of what a method costs and gains has the differences with their intervals."
     )
 
 
@@ -64,12 +62,12 @@ def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
     coloured, others = emphasis.split(_methods(results, cells))
     figure, panel = canvas.single(3.8)
     for one in others:
-        row = cells[cells["method"] == one].sort_values("bits")
-        panel.plot(row["device_seconds"], row["score"], **{**pale_line(one), "marker": "."})
+        row = cells[cells["method"] == one]
+        panel.plot(row["device_seconds"], row["score"], **{**pale_line(one), "marker": ".", "linestyle": ""})
     for one in coloured:
-        row = cells[cells["method"] == one].sort_values("bits")
+        row = cells[cells["method"] == one]
         look = style.look(one)
-        panel.plot(row["device_seconds"], row["score"], **look.line_style(linewidth=0.8, markersize=6))
+        panel.plot(row["device_seconds"], row["score"], **look.line_style(linestyle="", markersize=6))
         for point in row.itertuples():
             at = (point.device_seconds, point.score)
             panel.annotate(
@@ -80,5 +78,5 @@ def _draw(results: DatasetResults, cells: pd.DataFrame) -> Figure:
         canvas.log_axis(panel)
     panel.set_xlabel("device-seconds to train and test one hasher (small numbers: bits)")
     panel.set_ylabel(f"test {results.metric}")
-    canvas.legend_below(figure, *emphasis.legend(_methods(results, cells)))
+    canvas.legend_below(figure, *emphasis.legend(_methods(results, cells), linestyle=""))
     return figure

@@ -14,7 +14,7 @@ from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.ladder import Ladder
 from analysis.names import in_order, label
 from analysis.results import DatasetResults
-from analysis.tables.table import decimals
+from analysis.wording import decimals
 from hasher.references import REFERENCES
 
 #: Ladders of the methods of one code length that have a test score.
@@ -55,8 +55,8 @@ def _sentence(ladders: Ladders, bits: int) -> str:
         for name, rung, step in rungs
         if math.isfinite(rung)
     ]
-    codes = f"the best codes, those of {label(best)}" if len(ladders) > 1 else f"the codes of {label(best)}"
-    return f"At {bits} bits, down to {codes}: {', '.join(shown)}."
+    highest = ", which have the highest mean" if len(ladders) > 1 else ""
+    return f"At {bits} bits, down to the codes of {label(best)}{highest}: {', '.join(shown)}."
 
 
 def _draw(found: dict[int, Ladders], emphasis: Emphasis) -> Figure:

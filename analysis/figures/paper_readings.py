@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis import style
+from analysis.paper_numbers import printed_map
 
 _FILE = Path(__file__).resolve().parents[1] / "paper" / "figure_readings.csv"
 
@@ -22,6 +23,11 @@ def readings(figure: str) -> dict[str, pd.DataFrame]:
     table = pd.read_csv(_FILE)
     table = table[table["figure"] == figure].sort_values("x")
     return {str(name): rows for name, rows in table.groupby("filter")}
+
+
+def readings_of(dataset: str, figure: str) -> dict[str, pd.DataFrame]:
+    """The same beside results on `dataset`; empty for data that the paper has no numbers of."""
+    return readings(figure) if printed_map(dataset) else {}
 
 
 def paper_scale(panel: Axes, figure: str, shown: bool) -> None:

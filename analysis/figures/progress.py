@@ -17,6 +17,8 @@ from study.plan.finished import ends_in_words
 
 #: A cell has found what it will find once its best is this close to its last best.
 CLOSE = 0.005
+#: Trials of a cell from which something is said of how it went on.
+FEWEST_TRIALS = 8
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -52,16 +54,23 @@ def best_by_trials(results: DatasetResults) -> StudyFigure:
     courses = _courses(results)
     if not courses:
         return nothing_to_draw(key, title, "no search trial is complete")
-    close = [int(c.loc[c["best"] >= c["best"].iloc[-1] - CLOSE, "number"].iloc[0]) for c in _each(courses)]
-    late = sum(bool(c["best"].iloc[-1] > c["best"].iloc[int(0.75 * (len(c) - 1))]) for c in _each(courses))
-    sentence = (
-        f"Half of the {counted(len(close), 'cell')} were within {CLOSE} of their best after "
-        f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; "
-        f"{late} still improved in the last quarter of their trials, which more trials might go on doing."
-    )
+    sentence = _progress_sentence(_each(courses))
     remark = emphasis_of(results).remark(results.searched)
     return StudyFigure(
         key, title, sentence, lambda: _draw_best(results, courses, "number", "trials of the cell"), remark
+    )
+
+
+def _progress_sentence(courses: list[pd.DataFrame]) -> str:
+    cells, most = counted(len(courses), "cell"), max(map(len, courses))
+    if most < FEWEST_TRIALS:
+        return f"{cells} of {counted(most, 'trial')} at most: too few to say whether more would find more."
+    close = [int(c.loc[c["best"] >= c["best"].iloc[-1] - CLOSE, "number"].iloc[0]) for c in courses]
+    late = sum(bool(c["best"].iloc[-1] > c["best"].iloc[int(0.75 * (len(c) - 1))]) for c in courses)
+    return (
+        f"Half of the {cells} were within {CLOSE} of their best after "
+        f"{counted(int(pd.Series(close).median()), 'trial')}, the slowest after {max(close)}; {late} still improved in "
+        "the last quarter of their trials, which more trials might go on doing."
     )
 
 
@@ -76,10 +85,10 @@ def best_by_device_seconds(results: DatasetResults) -> StudyFigure:
     )
     means = spent.groupby("method")["spent"].mean()
     dear, cheap = str(means.idxmax()), str(means.idxmin())
-    sentence = f"A search took {means[dear]:.0f} device-seconds a cell with {label(dear)}"
+    sentence = f"A search took {means[cheap]:.0f} device-seconds a cell with {label(cheap)}"
     if dear != cheap:
-        sentence += f", {means[dear] / max(means[cheap], 1e-9):.1f} times as long as with {label(cheap)}"
-    sentence += "; a curve further left found as much for less."
+        sentence += f" to {means[dear]:.0f} with {label(dear)}, on average over the code lengths"
+    sentence += ". Search scores are of single runs, each the best of several: the tests are of other runs."
     remark = emphasis_of(results).remark(results.searched)
     x_label = "device-seconds of the cell"
     return StudyFigure(key, title, sentence, lambda: _draw_best(results, courses, "spent", x_label), remark)

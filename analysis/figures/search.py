@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,11 @@ from matplotlib.lines import Line2D
 
 from analysis import style
 from analysis.figures import canvas
-from analysis.figures.emphasis import Emphasis, emphasis_of, pale_line
+from analysis.figures.emphasis import Emphasis, emphasis_of
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.names import in_order
+from analysis.names import in_order, label
 from analysis.results import DatasetResults
-from analysis.wording import counted, hyperparameter, listed
+from analysis.wording import counted, hyperparameter
 from study.plan.dimensions import Dimension, Value
 from study.record.export import family_of
 
@@ -96,11 +97,9 @@ def widest(axes: list[Axis]) -> list[Axis]:
     return [axis for axis in axes if axis in most]
 
 
-def _remark(results: DatasetResults, axes: list[Axis]) -> str:
-    remarks = [emphasis_of(results).remark(results.searched)]
-    if len(axes) > MOST_AXES:
-        remarks.append(f"Of {len(axes)} hyperparameters the {MOST_AXES} that most methods sample.")
-    return " ".join(remarks).strip()
+def _left_out(axes: list[Axis]) -> str:
+    """A sentence on the axes there was no room for; empty where there is none."""
+    return f"Of {len(axes)} hyperparameters the {MOST_AXES} that most methods sample." if len(axes) > MOST_AXES else ""
 
 
 def slices(results: DatasetResults) -> StudyFigure:
@@ -111,27 +110,18 @@ def slices(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "the study sampled no hyperparameter")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    sentence, remark = _slices_sentence(results, axes), _remark(results, axes)
-    return StudyFigure(key, title, sentence, lambda: _draw_slices(results, widest(axes)), remark)
+    remarks = [emphasis_of(results).remark(results.searched), _left_out(axes)]
+    drawing = functools.partial(_draw_slices, results, widest(axes))
+    return StudyFigure(key, title, _slices_sentence(results), drawing, " ".join(filter(None, remarks)))
 
 
-def _slices_sentence(results: DatasetResults, axes: list[Axis]) -> str:
-    trends = {}
-    shortfall = results.complete["shortfall"]
-    for axis in axes:
-        positions = pd.Series(axis.positions(results.complete), index=results.complete.index)
-        both = pd.DataFrame({"position": positions, "shortfall": shortfall}).dropna()  # methods may lack a dimension
-        if both.nunique().min() > 1:  # a constant has no rank correlation
-            trends[axis.name] = float(both["position"].corr(both["shortfall"], method="spearman"))
-    strongest = sorted(trends, key=lambda name: -abs(trends[name]))[:2]
-    told = listed([f"{hyperparameter(name)} (rank correlation {trends[name]:+.2f})" for name in strongest])
+def _slices_sentence(results: DatasetResults) -> str:
     given_up = len(results.pruned)
     pruned = f" and, hollow, {given_up} that were pruned (at the lower edge or above)" if given_up else ""
-    most = f" The score of complete trials follows {told} most." if strongest else ""
     return (
-        f"{counted(len(results.complete), 'complete trial')} of all cells{pruned}, each by "
-        f"its distance from the best trial of its cell; 0 is the winner.{most} Points pile up where the sampler "
-        f"expected more."
+        f"{counted(len(results.complete), 'complete trial')} of all cells{pruned}, each by its distance from the best "
+        "trial of its cell; 0 is the winner. A picture of where the search looked: the other hyperparameters vary too, "
+        "and points pile up where the sampler expected more. Effects are told by the importances."
     )
 
 
@@ -179,76 +169,65 @@ def _scale(panel: Axes, axis: Axis) -> None:
 
 
 def parallel_coordinates(results: DatasetResults) -> StudyFigure:
-    """A line a trial across all hyperparameters; the winner of each cell in its method's colour."""
+    """A line a trial across all hyperparameters, a panel a method; the winner of each cell stands out."""
     key, title = "parallel-coordinates", "All hyperparameters of every trial"
     axes = axes_of(results)
     if len(axes) < 2:
         return nothing_to_draw(key, title, "the study sampled fewer than two hyperparameters")
     if results.complete.empty:
         return nothing_to_draw(key, title, "no search trial is complete")
-    sentence, remark = _parallel_sentence(results, axes), _remark(results, axes)
-    return StudyFigure(key, title, sentence, lambda: _draw_parallel(results, widest(axes)), remark)
+    methods = in_order(results.complete["method"].unique())
+    remarks = [emphasis_of(results).panels_remark(methods), _left_out(axes)]
+    sentence, shown = _parallel_sentence(results), emphasis_of(results).panels(methods)
+    drawing = functools.partial(_draw_parallel, results, widest(axes), shown)
+    return StudyFigure(key, title, sentence, drawing, " ".join(filter(None, remarks)))
 
 
-def _parallel_sentence(results: DatasetResults, axes: list[Axis]) -> str:
-    spreads = {}
-    for axis in axes:
-        winners, trials = axis.fractions(results.winners), axis.fractions(results.complete)
-        if np.isfinite(winners).sum() >= 3 and np.nanstd(trials) > 0:
-            spreads[axis.name] = float(np.nanstd(winners) / np.nanstd(trials))
-    closest = ""
-    if spreads:
-        name = min(spreads, key=lambda one: spreads[one])
-        closest = (
-            f" The winners agree most on {hyperparameter(name)}, where they spread {spreads[name]:.0%} as far as all "
-            f"trials."
-        )
+def _parallel_sentence(results: DatasetResults) -> str:
     return (
-        f"Grey: {counted(len(results.complete), 'complete trial')}; in colour: the winner of each of "
-        f"{counted(len(results.winners), 'cell')}.{closest}"
+        f"Thin: {counted(len(results.complete), 'complete trial')}, from the value of each hyperparameter to how far "
+        f"the trial is below the best of its cell; thick, with a marker a code length: the winner of each of "
+        f"{counted(len(results.winners), 'cell')}."
     )
 
 
-def _draw_parallel(results: DatasetResults, axes: list[Axis]) -> Figure:
-    figure, panel = canvas.single(4.4)
+def _draw_parallel(results: DatasetResults, axes: list[Axis], methods: list[str]) -> Figure:
+    grid = canvas.facets([label(one) for one in methods], height=1.15, columns=1, sharex=True)
     columns = range(len(axes) + 1)
     shortfall = results.complete["shortfall"]
     lowest = float(shortfall.quantile(0.05)) or -1.0  # a few failures must not press all others together
+    markers = dict(zip(results.bits, style.BIT_MARKERS * len(results.bits), strict=False))
 
     def heights(trials: pd.DataFrame) -> np.ndarray:
         scores = np.clip(1 - trials["shortfall"].to_numpy(float) / lowest, 0, 1)
         return np.column_stack([*(axis.fractions(trials) for axis in axes), scores])
 
-    for row in heights(results.complete):
-        panel.plot(columns, row, color=style.PALE_GREY, linewidth=0.5, alpha=0.5, zorder=1)
-    winners = in_order(results.winners["method"].unique())
-    coloured, others = emphasis_of(results).split(winners)
-    for one in others:
-        for row in heights(results.winners[results.winners["method"] == one]):
-            panel.plot(columns, row, **{**pale_line(one), "zorder": 2})
-    for one in coloured:
-        look = style.look(one)
-        for row in heights(results.winners[results.winners["method"] == one]):
-            panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=3.5), alpha=0.9, zorder=3)
-    for column, axis in enumerate(axes):
-        low, high = _ends(axis)
-        panel.text(column, -0.035, low, ha="center", va="top", fontsize=7.5)
-        panel.text(column, 1.035, high, ha="center", va="bottom", fontsize=7.5)
-    panel.text(len(axes), -0.035, f"≤ {lowest:.2g}", ha="center", va="top", fontsize=7.5)
-    panel.text(len(axes), 1.035, "best", ha="center", va="bottom", fontsize=7.5)
-    panel.set_xticks(columns, [*(hyperparameter(axis.name) for axis in axes), f"{results.metric} below\ncell's best"])
-    panel.tick_params(axis="x", rotation=40, pad=12, length=0)
-    for tick in panel.get_xticklabels():
+    for panel, one in zip(grid.panels, methods, strict=True):
+        for row in heights(results.complete[results.complete["method"] == one]):
+            panel.plot(columns, row, color=style.GREY, linewidth=0.5, alpha=0.5, zorder=1)
+        winners = results.winners[results.winners["method"] == one].sort_values("bits")
+        for bits, row in zip(winners["bits"], heights(winners), strict=True):
+            look = style.Look(style.look(one).colour, markers[int(bits)])
+            panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=4.5), zorder=3)
+        panel.set_yticks([])
+        panel.set_ylim(-0.08, 1.08)
+        panel.spines["left"].set_visible(False)
+        panel.spines["bottom"].set_visible(False)
+        panel.tick_params(axis="x", length=0, labelbottom=panel is grid.panels[-1])
+    names = [f"{hyperparameter(axis.name)}: {' to '.join(_ends(axis))}" for axis in axes]
+    last = grid.panels[-1]
+    last.set_xticks(columns, [*names, f"{results.metric} below\ncell's best: {lowest:.2g} to 0"])
+    last.tick_params(axis="x", rotation=40, labelsize=7.5)
+    for tick in last.get_xticklabels():
         tick.set(ha="right", rotation_mode="anchor")
-    panel.set_yticks([])
-    panel.set_ylim(-0.02, 1.02)
-    panel.spines["left"].set_visible(False)
-    panel.spines["bottom"].set_visible(False)
-    canvas.legend_below(figure, *emphasis_of(results).legend(winners))
-    return figure
+    winning = [style.Look(style.GREY, markers[bits]) for bits in results.bits]
+    handles = [*map(canvas.handle, winning), canvas.handle(style.Look(style.GREY, ""), linewidth=0.5)]
+    canvas.legend_below(grid.figure, handles, [*(f"winner, {bits} bits" for bits in results.bits), "other trials"])
+    return grid.figure
 
 
 def _ends(axis: Axis) -> tuple[str, str]:
+    """The low end of an axis and the high one."""
     if axis.choices:
         return _short(str(axis.choices[0])), _short(str(axis.choices[-1]))
     return f"{axis.low:g}", f"{axis.high:g}"

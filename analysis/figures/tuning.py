@@ -9,9 +9,9 @@ from analysis import style
 from analysis.figures import canvas
 from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
-from analysis.names import label
 from analysis.results import DatasetResults
 from analysis.tuning import BAND, TuningCurve, tuning_curve, why_no_curve
+from analysis.wording import span
 
 Curves = dict[int, dict[str, TuningCurve]]
 
@@ -44,9 +44,9 @@ def _sentence(curves: dict[str, TuningCurve], bits: int) -> str:
     gains = {name: float(curve.expected[-1] - curve.expected[0]) for name, curve in curves.items()}
     most, least = max(gains, key=lambda name: gains[name]), min(gains, key=lambda name: gains[name])
     total = len(curves[most].expected)
-    sentence = f"At {bits} bits the best of {total} trials is above one trial by {gains[most]:.3f} with {label(most)}"
-    if most != least:
-        sentence += f" and by {gains[least]:.3f} with {label(least)}"
+    sentence = (
+        f"At {bits} bits the best of {total} trials is expected {span(gains[least], gains[most], 3)} above one trial"
+    )
     return (
         f"{sentence}. Lines are means over all subsets of k trials; in the band {BAND[1] - BAND[0]:.0%} of searches "
         "of k trials end."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -83,13 +83,27 @@ def compare_with(row: str, others: Iterable[str], scores: Mapping[str, PerQuery 
     return _tested([(row, other) for other in others], scores)
 
 
+def adjusted_together(families: Sequence[Sequence[Pair]]) -> list[tuple[Pair, ...]]:
+    """Families of pairs as one: Holm's correction anew, over all that were tested.
+
+    A sentence on several columns at once could otherwise be wrong in each of them with 5% probability.
+    """
+    adjusted = iter(holm([pair.test.p_value for pairs in families for pair in pairs if pair.test is not None]))
+    return [
+        tuple(pair if pair.test is None else replace(pair, adjusted=float(next(adjusted))) for pair in pairs)
+        for pairs in families
+    ]
+
+
+def together(columns: Mapping[int, Column]) -> dict[int, Column]:
+    """Columns with Holm's correction over the pairs of all of them, for what is said of all of them."""
+    adjusted = adjusted_together([column.pairs for column in columns.values()])
+    return {bits: Column(column.best, pairs) for (bits, column), pairs in zip(columns.items(), adjusted, strict=True)}
+
+
 def _tested(names: Iterable[tuple[str, str]], scores: Mapping[str, PerQuery | None]) -> tuple[Pair, ...]:
     """The pairs of these names, tested and adjusted for their number."""
-    pairs = [_pair(first, second, scores) for first, second in names]
-    adjusted = iter(holm([pair.test.p_value for pair in pairs if pair.test is not None]))
-    return tuple(
-        pair if pair.test is None else Pair(pair.first, pair.second, pair.test, float(next(adjusted))) for pair in pairs
-    )
+    return adjusted_together([[_pair(first, second, scores) for first, second in names]])[0]
 
 
 def _pair(first: str, second: str, scores: Mapping[str, PerQuery | None]) -> Pair:

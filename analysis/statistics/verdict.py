@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.statistics.column import Pair
-from analysis.statistics.paired import ALPHA
+from analysis.statistics.paired import IN_WORDS
 
 Standing = Literal["first", "tied for first", "beaten", "not told"]
 
@@ -40,5 +40,5 @@ def verdict(pairs: Iterable[Pair]) -> Verdict:
 
 
 def is_shown(pair: Pair) -> bool:
-    """Whether the two rows are shown to differ."""
-    return pair.adjusted is not None and pair.adjusted < ALPHA
+    """Whether the two rows are shown to differ, as words have it."""
+    return pair.adjusted is not None and pair.adjusted < IN_WORDS

@@ -15,7 +15,8 @@ from analysis.statistics.column import FEWEST
 from analysis.statistics.paired import paired_test
 from analysis.summary import count_headings
 from analysis.tables.scores import BITS, METHOD, bits_entry, count_columns, method_entry, method_starts
-from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number
+from analysis.tables.table import MISSING, Column, Entry, Table, count, number
+from analysis.wording import decimals
 
 _HOUR = 3600.0
 _CELL_SECONDS = (
@@ -136,7 +137,7 @@ def cost_by_method_table(results: DatasetResults) -> Table:
         "Seconds an epoch: mean training time of the replicates, each cell with the width, batch size and filter order "
         "chosen for it, so a method may also be dearer for having chosen a wider autoencoder.",
         f"Gain: mean difference in test {results.metric} over the code lengths both methods have, with its 95% "
-        f"interval over seeds and queries (from {FEWEST} replicates on).",
+        f"interval over seeds and queries (from {FEWEST} replicates on), which is not adjusted for their number.",
     ]
     absent = [label(name) for name in ("none", "gcn") if name not in results.searched]
     if absent:

@@ -20,6 +20,7 @@ from analysis.tables.cost import cost_by_family_table, cost_by_method_table, cos
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_tables
 from analysis.tables.ladder import ladder_table
+from analysis.tables.queries import metrics_table, query_tables
 from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
@@ -48,12 +49,15 @@ def documents(study: StudyRecords, dataset: str) -> list[Document]:
 
 
 def _documents(results: DatasetResults) -> list[Document]:
+    queries = query_tables(results)
     found = [
         Document("", "results", [main_table(results), cells_table(results)]),
         Document("ladder", "results", [ladder_table(results)]),
         Document("statistics", "results", [
             best_table(results), intervals_table(results), selection_table(results), order_table(results),
         ]),
+        Document("metrics", "results", [metrics_table(results)]),
+        *([Document("queries", "results", queries)] if queries else []),
         Document("pairs", None, [pairs_table(results)]),
         Document("against-paper", "paper", [against_paper_table(results)]),
         Document("hyperparameters", "hyperparameters", hyperparameter_tables(results)),

@@ -20,6 +20,8 @@ from analysis.tables.terminal import TerminalTable
 _PAGE = 30
 #: Floats that LaTeX is left with at once; it holds 18 at least before it gives up.
 _FLOATS = 15
+#: Characters from which text in HTML gets a column of some width.
+_LONG = 24
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -150,10 +152,21 @@ def to_html(table: Table) -> str:
 def _html_row(table: Table, index: int) -> str:
     tags = itertools.chain(['th scope="row"'], itertools.repeat("td"))
     cells = "".join(
-        f"<{tag}{_html_class(column, entry.mark)}>{html.escape(entry.text)}</{tag[:2]}>"
+        f"<{tag}{_html_class(column, entry.mark, *_length(entry))}>{_html_text(entry.text)}</{tag[:2]}>"
         for tag, column, entry in zip(tags, table.columns, table.rows[index], strict=False)
     )
     return f'<tr class="rule">{cells}</tr>' if index and index in table.rules else f"<tr>{cells}</tr>"
+
+
+def _length(entry: Entry) -> list[str]:
+    """The class of text that is broken into lines, but not at every word."""
+    return ["long"] if len(entry.text) > _LONG else []
+
+
+def _html_text(text: str) -> str:
+    """Text that may be broken before its ± and not after it."""
+    before, sign, after = text.partition(" ± ")
+    return f'{html.escape(before)} <span class="spread">± {html.escape(after)}</span>' if sign else html.escape(text)
 
 
 def _html_class(column: Column, *more: str) -> str:

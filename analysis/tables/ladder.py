@@ -12,7 +12,8 @@ from analysis.ladder import Ladder
 from analysis.names import dataset_label, full_label
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
-from analysis.tables.table import MISSING, Column, Table, decimals, number
+from analysis.tables.table import MISSING, Column, Table, number
+from analysis.wording import decimals
 from hasher.retrieval.metrics import METRICS
 from study.plan.tasks import Cell
 
@@ -24,8 +25,6 @@ _STEPS = (
     Column("graph", "Diffusion minus cosine"), Column("encoder", "Outputs minus diffusion"),
     Column("binarisation", "Signs minus outputs"),
 )  # fmt: skip
-#: What makes each step, with its verb.
-_CULPRITS = ("the graph loses", "the encoder loses", "the signs lose")
 
 
 def ladder_table(results: DatasetResults) -> Table:
@@ -69,12 +68,14 @@ def _what_it_shows(ladders: Mapping[Cell, Ladder]) -> list[str]:
 
 
 def _average(steps: np.ndarray) -> str:
-    """Means over the cells that have all four scores, and which step loses most."""
-    means = steps.mean(axis=0)
+    """Means over the cells that have all four scores, and the range they come from."""
+    means, lows, highs = steps.mean(axis=0), steps.min(axis=0), steps.max(axis=0)
     where = "In the one cell" if len(steps) == 1 else f"On average over the {len(steps)} cells"
-    graph, encoder, signs = (decimals(float(mean), signed="+") for mean in means)
-    verdict = f"{_CULPRITS[int(means.argmin())]} most" if means.min() < 0 else "no step loses"
-    return f"{where} with all four scores: graph {graph}, encoder {encoder}, signs {signs}; {verdict}."
+    parts = []
+    for name, *values in zip(("graph", "encoder", "signs"), means, lows, highs, strict=True):
+        mean, low, high = (decimals(float(value), signed="+") for value in values)
+        parts.append(f"{name} {mean}" + (f" ({low} to {high})" if low != high else ""))
+    return f"{where} with all four scores: {', '.join(parts)}."
 
 
 def _above_cosine(above: Sequence[Cell], known: Mapping[Cell, Ladder]) -> str:

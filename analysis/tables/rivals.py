@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from analysis import rivals
+from analysis.claims.families import answer, how, verdict_in_words
 from analysis.names import dataset_label
 from analysis.results import DatasetResults
 from analysis.rivals import Contest
 from analysis.statistics.column import Pair
 from analysis.statistics.verdict import Standing, is_shown
-from analysis.tables.answer import answer, how, verdict_in_words
 from analysis.tables.scores import BITS, method_entry
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, number, p_value, text, with_spread
 from study.record.export import family_of
@@ -38,8 +38,9 @@ def rivals_table(results: DatasetResults) -> Table:
         how(results.metric),
         "Stands for it: of a family's searched methods the one whose winner has the best validation score. A method "
         "that is not searched was not chosen either, and each stands for itself.",
-        "p: of the comparisons of HAGCN's filter with the rows of its code length, adjusted for their number; the "
-        "intervals are not. No graph is the ablation of HAGCN's filters: a comparison of its own, outside the verdict.",
+        "p: of the comparisons of HAGCN's filters with rivals, adjusted for the number of them at all code lengths; "
+        "the intervals are not. No graph is the ablation of HAGCN's filters: comparisons of their own, outside the "
+        "verdict.",
         "First: shown to be better than every row. Tied for first: no row is shown to be better. No claim is made of "
         "too few replicates, unless nothing in a method is random.",
     ]
@@ -54,8 +55,7 @@ def _block(results: DatasetResults, one: Contest) -> list[list[Entry]]:
         return [[bits, Entry(rivals.OURS), *[Entry(MISSING)] * 7, Entry(verdict_in_words(one))]]
     ours = Entry(verdict_in_words(one), mark=_MARKS[one.verdict.standing])
     rows = [[bits, *_stands(results, one.ours, one.bits), *[Entry(MISSING)] * 4, ours]]
-    without = rivals.against_no_graph(results, one)
-    for pair in ([without] if without else []) + list(one.pairs):
+    for pair in ([one.no_graph] if one.no_graph else []) + list(one.pairs):
         rows.append([bits, *_stands(results, pair.second, one.bits), *_lead(pair)])
     rows += [[bits, Entry(name), *[Entry(MISSING)] * 7, Entry("no score")] for name in one.absent]
     return rows
@@ -88,7 +88,7 @@ def rivals_by_test_table(results: DatasetResults) -> Table:
     notes = [
         "Both are the best of several by the scores that are compared here, so the lead, whichever way it goes, is "
         "flattered (the winner's curse), and so is its interval. Who is better may be read off all the same: p is "
-        "adjusted by Holm's method for all pairs of rows of the column, whichever of them is looked at. The table "
+        "adjusted by Holm's method for all pairs of rows of all columns, whichever of them is looked at. The table "
         "before this one chooses on validation queries instead.",
     ]
     title = f"{dataset_label(results.dataset)}: HAGCN's best filter against the best of the others by test scores"

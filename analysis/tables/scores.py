@@ -6,17 +6,16 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+from analysis.claims.families import answer, how
+from analysis.claims.graph import worth_of_a_graph
 from analysis.names import dataset_label, family_starts, full_label
 from analysis.per_query import is_fixed
 from analysis.results import DatasetResults
-from analysis.rivals import NO_GRAPH, by_validation, has_rivals
+from analysis.rivals import by_validation, has_rivals
 from analysis.statistics.column import FEWEST, TOO_FEW
-from analysis.statistics.paired import ALPHA
 from analysis.summary import count_headings
-from analysis.tables.answer import answer, how
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
 from analysis.wording import listed
-from hasher.filters import FILTERS
 from study.plan.tasks import Cell
 from study.record.export import family_of
 
@@ -81,27 +80,8 @@ def _fixed(results: DatasetResults) -> str:
 
 
 def _worth_of_a_graph(results: DatasetResults) -> list[str]:
-    """Where a graph filter differs from the same model without a graph, by the tests of the column."""
-    found: dict[str, dict[str, list[str]]] = {"better": {}, "worse": {}, "not shown to differ": {}}
-    for name in (name for name in results.methods if name in FILTERS):
-        for bits, column in results.columns.items():
-            pair = column.between(name, NO_GRAPH)
-            if pair is not None and pair.test is not None and pair.adjusted is not None:
-                differs = "better" if pair.test.difference > 0 else "worse"
-                shown = differs if pair.adjusted < ALPHA else "not shown to differ"
-                found[shown].setdefault(full_label(name), []).append(str(bits))
-    tested = [(shown, filters) for shown, filters in found.items() if filters]
-    if not tested:
-        return []
-    if len(tested) == 1:
-        entries = sum(map(len, tested[0][1].values()))
-        says = f"{tested[0][0]} in {'the one entry' if entries == 1 else f'all {entries} entries'}"
-    else:
-        says = "; ".join(
-            f"{shown}: " + ", ".join(f"{name} at {listed(lengths)} bits" for name, lengths in filters.items())
-            for shown, filters in tested
-        )
-    return [f"What a graph is worth, beside the same model and loss without one (the same tests): {says}."]
+    said = worth_of_a_graph(results.methods, results.claimed)
+    return [said] if said else []
 
 
 def _against_rivals(results: DatasetResults) -> list[str]:

@@ -15,7 +15,8 @@ from analysis.statistics.paired import ALPHA
 from analysis.statistics.selection import DRAWS, OrderStability, optimism, order_stability
 from analysis.summary import scored
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
-from analysis.tables.table import MISSING, Column, Entry, Table, count, decimals, number, p_value
+from analysis.tables.table import MISSING, Column, Entry, Table, count, number, p_value
+from analysis.wording import decimals
 from study.plan.tasks import Cell
 
 #: Methods named in an order; the CSV file has all.

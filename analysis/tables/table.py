@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from analysis.wording import decimals
+
 #: What stands for a result that is not there.
 MISSING = "–"
 
@@ -62,14 +64,6 @@ def number(value: float | None, digits: int = 3, signed: Literal["", "+"] = "") 
     if value is None or not math.isfinite(value):
         return Entry(MISSING)
     return Entry(decimals(value, digits, signed), f"{value:.9g}")
-
-
-def decimals(value: float, digits: int = 3, signed: Literal["", "+"] = "") -> str:
-    """A number as text, with a true minus sign and no negative zero."""
-    shown = f"{value:{signed}.{digits}f}"
-    if float(shown) == 0:
-        shown = f"{0.0:{signed}.{digits}f}"
-    return shown.replace("-", "\N{MINUS SIGN}")
 
 
 def count(value: int) -> Entry:

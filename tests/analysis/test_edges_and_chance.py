@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.chance import Chance, Unknown, chance_scores, random_released_map
-from analysis.edges import edges
+from analysis.edges import crowded, edges
 from analysis.study_records import load_study
 from hasher.data import load_dataset
 from hasher.retrieval import random_codes_scores, random_map
@@ -48,6 +48,20 @@ def test_choices_have_edges_only_where_they_are_three_numbers():
         == found(space=single, alpha=1.0)
         == set()
     )
+
+
+def test_of_two_numbers_the_one_that_most_winners_chose_is_warned_of():
+    spec = make_spec(space={"ae_width": {"type": "categorical", "choices": [256, 128]}})
+    winners = [("gcn", {"ae_width": 256.0})] * 17 + [("none", {"ae_width": 128.0})]
+    (one,) = crowded(spec, winners)
+    assert (one.name, one.value, one.end, one.count, one.total) == ("ae_width", 256, "highest", 17, 18)
+    assert one.in_words() == "17 of 18 winners chose the highest of the two values of ae_width"
+    (other,) = crowded(spec, [("gcn", {"ae_width": 128})] * 6)
+    assert (other.end, other.count, other.total) == ("lowest", 6, 6)
+    assert crowded(spec, [("gcn", {"ae_width": 256})] * 5) == []  # one time in sixteen by chance
+    assert crowded(spec, winners[:9] + [("gcn", {"ae_width": 128})] * 9) == []
+    words = {"edges": {"type": "categorical", "choices": ["features", "features_and_codes"]}}
+    assert crowded(make_spec(space=words), [("gcn", {"edges": "features"})] * 20) == []
 
 
 def test_what_was_not_chosen_or_is_not_the_methods():

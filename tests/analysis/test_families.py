@@ -6,6 +6,7 @@ import csv
 import io
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -216,9 +217,22 @@ def test_its_look_is_the_same_in_all_figures(study):
 def test_sentences_set_what_is_studied_against_what_stands_beside_it(study):
     """ITQ, a background elsewhere, is studied here; the model without a graph is not."""
     figures = {one.key: one for section in dataset_figures(study, "digits").values() for one in section}
-    said = figures["precision-recall"].sentence.rsplit("precision at 32 bits is ", 1)[1]
-    ours, theirs = re.fullmatch(r"0\.\d+ with (.*) against 0\.\d+ with (.*)\.", said).groups()
-    assert (ours, theirs) == ("GCN", "No graph")
+    results = results_of(study, "digits")
+    at_half = {
+        name: np.interp(0.5, *(results.mean_curve(name, 32, f"{axis}_by_radius") for axis in ("recall", "precision")))
+        for name in results.evaluated(32) if name != "float_cosine"
+    }  # fmt: skip
+    ours, theirs = (
+        " to ".join(
+            dict.fromkeys(f"{end(at_half[name] for name in names if name in at_half):.2f}" for end in (min, max))
+        )
+        for names in (results.methods, results.baselines)
+    )
+    assert "itq" in results.methods and "none" in results.baselines
+    assert (
+        f"precision at 32 bits is {ours} with the studied methods and {theirs} with those beside them."
+        in figures["precision-recall"].sentence
+    )
 
 
 def test_learning_curves_speak_of_trials_that_have_them(study):

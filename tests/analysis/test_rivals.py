@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from analysis.claims.families import answer
 from analysis.per_query import PerQuery, difference
 from analysis.report_facts import answer_in_words
 from analysis.results import results_of
@@ -19,7 +20,6 @@ from analysis.statistics.paired import PairedTest, holm, paired_test
 from analysis.statistics.verdict import verdict
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import write_tables
-from analysis.tables.answer import answer
 from analysis.tables.formats import to_csv
 from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import main_table
@@ -76,11 +76,11 @@ UNTESTED = Pair("a", "z", None, None, "too few replicates")
 @pytest.mark.parametrize(
     ("pairs", "standing", "named"),
     [
-        ([pair("b", 0.1, 0.01), pair("c", 0.2, 0.04)], "first", ""),
-        ([pair("b", 0.1, 0.01), pair("c", 0.02, 0.06), pair("d", -0.02, 0.06)], "tied for first", "cd"),
-        ([pair("b", -0.1, 0.01), pair("c", -0.2, 0.04), pair("d", -0.3, 0.3)], "beaten", "cb"),
-        ([pair("b", 0.1, 0.01), UNTESTED], "not told", "z"),
-        ([pair("b", -0.1, 0.01), UNTESTED], "beaten", "b"),
+        ([pair("b", 0.1, 0.001), pair("c", 0.2, 0.004)], "first", ""),
+        ([pair("b", 0.1, 0.001), pair("c", 0.02, 0.006), pair("d", -0.02, 0.006)], "tied for first", "cd"),
+        ([pair("b", -0.1, 0.001), pair("c", -0.2, 0.004), pair("d", -0.3, 0.3)], "beaten", "cb"),
+        ([pair("b", 0.1, 0.001), UNTESTED], "not told", "z"),
+        ([pair("b", -0.1, 0.001), UNTESTED], "beaten", "b"),
         ([], "not told", ""),
     ],
 )
@@ -203,21 +203,30 @@ def test_families_stand_by_validation_and_not_by_the_test(made):
 
 
 def test_p_values_are_of_the_comparisons_that_were_planned(made):
+    """Corrected over both columns, since the answer is about both."""
     results = made({"toy_sdc": 0.55})
-    one = by_validation(results, 16)
-    scores = {name: results.scores(results.cell(name, 16)) for name in (one.ours, *(p.second for p in one.pairs))}
-    plain = [paired_test(difference(scores[one.ours], scores[found.second])).p_value for found in one.pairs]
-    assert [found.adjusted for found in one.pairs] == pytest.approx(holm(plain))
+    found = {bits: by_validation(results, bits) for bits in results.bits}
+
+    def p_value(bits, ours, theirs):
+        ours, theirs = (results.scores(results.cell(name, bits)) for name in (ours, theirs))
+        return paired_test(difference(ours, theirs)).p_value
+
+    plain = [p_value(bits, one.ours, pair.second) for bits, one in found.items() for pair in one.pairs]
+    assert [pair.adjusted for one in found.values() for pair in one.pairs] == pytest.approx(holm(plain))
+    one = found[16]
     by_row = {row["method"]: row for row in rows_of(rivals_table(results)) if row["bits"] == "16"}
     assert list(by_row) == [one.ours, "none", *(found.second for found in one.pairs)]
-    none = paired_test(difference(scores[one.ours], results.scores(results.cell("none", 16))))
-    assert float(by_row["none"]["p_holm"]) == pytest.approx(none.p_value, rel=1e-5)  # a comparison of its own
+    alone = holm([p_value(bits, one.ours, "none") for bits, one in found.items()])  # comparisons of their own
+    assert float(by_row["none"]["p_holm"]) == pytest.approx(alone[0], rel=1e-5)
 
 
-def test_chosen_on_the_test_the_tests_are_those_of_the_column(made):
+def test_chosen_on_the_test_the_tests_are_those_of_all_pairs(made):
     results = made({"toy_sdc": 0.55})
     for found in by_test(results, 16).pairs:
-        assert found == results.column(16).between("fourier", found.second)
+        assert found == results.claimed[16].between("fourier", found.second)
+    plain = [pair.test.p_value for column in results.columns.values() for pair in column.pairs]
+    corrected = [pair.adjusted for column in results.claimed.values() for pair in column.pairs]
+    assert corrected == pytest.approx(holm(plain))
     row = rows_of(rivals_by_test_table(results))[0]
     assert (row["ours"], row["method"]) == ("fourier", "toy_sdc")
     means = [results.summary(results.cell(name, 16))["score_mean"] for name in ("fourier", "toy_sdc")]

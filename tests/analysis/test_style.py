@@ -94,6 +94,12 @@ def test_colours_of_filters_and_families_differ_to_every_kind_of_eye(kind):
     assert min(distances.values()) > 10, min(distances, key=distances.get)  # 2.3 is the least that can be noticed
 
 
+def test_filters_can_be_told_apart_in_grey():
+    """A step of lightness between any two, several times what can be noticed."""
+    lightness = sorted(_lab(_linear(matplotlib.colors.to_rgb(look.colour)))[0] for look in style.METHODS.values())
+    assert np.diff(lightness).min() > 9
+
+
 def _lab(linear):
     """CIE L*a*b* (D65) of linear sRGB."""
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

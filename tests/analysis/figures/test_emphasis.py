@@ -106,7 +106,7 @@ def test_who_is_named_is_in_colour(study, capsys):
 
 
 @pytest.mark.parametrize("key", ["map-by-bits", "precision-recall", "precision-at-n", "map-by-cutoff", "ladder",
-                                 "cost-and-gain", "best-by-trials", "slices", "parallel-coordinates"])  # fmt: skip
+                                 "cost-and-gain", "best-by-trials", "slices"])  # fmt: skip
 def test_who_is_not_in_colour_stands_back(results, figures, drawn, key):
     figure = drawn[key]
     assert re.search(r"In colour: the best of every family by mean test mAP, and ITQ; \d+ other methods pale\.",
@@ -114,14 +114,14 @@ def test_who_is_not_in_colour_stands_back(results, figures, drawn, key):
     coloured = {style.look(one).colour.lower() for one in highlight.chosen(results)}
     pale = {style.pale(family).colour for family in dict.fromkeys(map(family_of, results.compared))}
     seen = {matplotlib.colors.to_hex(line.get_color()) for axes in figure.axes for line in axes.lines}
-    known = coloured | pale | {style.GREY, style.PALE_GREY}
+    known = coloured | pale | {style.GREY}
     assert seen <= known and seen & pale and seen & coloured
     texts = legend_of(figure)
     assert "HAGCN: 5 more" in texts and label("fourier") in texts and label("spline") not in texts
     assert len(texts) <= 14
 
 
-@pytest.mark.parametrize("key", ["learning-curves", "bit-correlation"])
+@pytest.mark.parametrize("key", ["learning-curves", "bit-correlation", "parallel-coordinates"])
 def test_a_panel_each_is_for_a_few(figures, drawn, key):
     panels = [axes for axes in drawn[key].axes if axes.get_title()]
     assert 2 < len(panels) <= MOST_PANELS

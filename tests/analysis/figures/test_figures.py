@@ -14,6 +14,7 @@ import pytest
 
 from analysis import style
 from analysis.figures import dataset_figures
+from analysis.figures.bits import LEAST_SPAN
 from analysis.figures.search import Axis
 from analysis.figures.writing import write_figure
 from analysis.names import label
@@ -23,7 +24,7 @@ from analysis.statistics.intervals import bootstrap_interval
 from analysis.study_records import load_study
 from study.plan.tasks import Cell
 from tests.analysis.degenerate import STUDIES
-from tests.analysis.synthetic import make_spec, write_study
+from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
 IN_ORDER = ["spline", "lanczos", "chebyshev", "gcn", "fourier", "none"]
 
@@ -155,18 +156,52 @@ def test_slices_leave_out_what_a_method_does_not_sample(full):
     assert not np.isnan(gcn.get_xdata()).any()
 
 
-def test_the_medians_of_a_sweep_are_free_of_the_code_length(full):
-    """Each trial less the median of its cell plus the median of all, by hand."""
-    study, _, drawn = full
-    trials = results_of(study, "digits").complete.query("method == 'chebyshev'")
+def test_trials_of_a_sweep_are_joined_only_where_nothing_else_varied(full, tmp_path):
+    """Confounded trials are points alone; where only the order was sampled, the line is the median of each, each trial
+    less the median of its cell plus the median of all, by hand."""
+    study, found, drawn = full
+    for key in ("map-by-filter-order", "map-by-knn-size"):
+        assert all(line.get_linestyle() == "None" for axes in drawn[key].axes for line in axes.lines)
+        assert "the other hyperparameters vary too" in found[key].sentence and "best" not in found[key].sentence
+    orders = {"filter_order": {"type": "categorical", "choices": [2, 4, 8]}}
+    spec = make_spec(methods=["chebyshev"], trials=40, replicates=1, epochs=4, space=orders)
+    study = load_study(write_study(tmp_path, spec))
+    trials = results_of(study, "digits").complete
     levels = defaultdict(list)
     for _, cell in trials.groupby("bits"):
         for row in cell.itertuples():
             levels[row.filter_order].append(row.map - cell["map"].median() + trials["map"].median())
-    panel = next(axes for axes in drawn["map-by-filter-order"].axes if axes.get_title() == "Chebyshev")
-    line = next(one for one in panel.lines if len(one.get_xdata()) > 1 and one.get_linewidth() == 2)
-    assert list(line.get_xdata()) == sorted(levels)
+    figure = figures_of(study)["map-by-filter-order"]
+    (panel,) = figure.draw().axes
+    (line,) = (one for one in panel.lines if one.get_linestyle() == "-")
+    assert list(line.get_xdata()) == sorted(levels) == [2, 4, 8]
     assert line.get_ydata() == pytest.approx([np.median(levels[order]) for order in sorted(levels)])
+    assert "vary too" not in figure.sentence
+
+
+def test_points_without_an_order_are_not_joined(full):
+    lines = [line for line in full[2]["cost-and-gain"].axes[0].lines if len(line.get_xdata()) > 1]
+    assert len(lines) == 6 and all(line.get_linestyle() == "None" for line in lines)
+
+
+def test_the_paper_is_drawn_only_beside_data_it_has(full, tmp_path):
+    keys = ("map-by-filter-order", "map-by-knn-size", "map-by-cutoff")
+    study = load_study(STUDIES["two_data_sets"](tmp_path))
+    for found, has in ((full[1], False), (figures_of(study), False), (figures_of(study, "stl10"), True)):
+        for key in keys:
+            dashed = [line for axes in found[key].draw().axes for line in axes.lines if line.is_dashed()
+                      and line.get_color() in {style.GREY, *(look.colour for look in style.METHODS.values())}
+                      and line.get_marker() == "None"]  # fmt: skip
+            assert bool(dashed) == has == ("Dashed: the paper" in found[key].caption)
+
+
+def test_the_colours_of_the_heat_map_do_not_make_much_of_little(tmp_path):
+    narrow = make_spec(methods=["gcn", "none"], datasets=["vectors.npz"], bits=[16], trials=2, replicates=2, epochs=4)
+    levels = {**LEVELS, "gcn": 0.6, "none": 0.59}
+    study = load_study(write_study(tmp_path, narrow, Truth(levels=levels)))
+    figure = figures_of(study, "vectors")["method-by-bits"]
+    low, high = figure.draw().axes[0].images[0].get_clim()
+    assert high - low == pytest.approx(LEAST_SPAN) and "Colours span 0.1" in figure.sentence
 
 
 def test_drawing_leaves_matplotlib_as_it_was_and_needs_neither_pyplot_nor_ray():

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis import style
 from analysis.figures.neighbours import NEIGHBOURS, nearest_neighbours
 from analysis.results import results_of
 from analysis.study_records import load_study
@@ -76,7 +75,7 @@ def test_neighbours_are_the_nearest_codes_and_wrong_ones_are_marked(trained, dig
             assert int(tile.note.removeprefix("d = ")) == (codes[item] ^ codes[query]).sum()
             wrong = dataset.labels[item] != dataset.labels[query]
             assert tile.name == f"{'✗ ' if wrong else ''}{dataset.class_names[dataset.labels[item]]}"
-            assert tile.colour == (style.VERMILION if wrong else style.BLUE).lower()
+            assert tile.colour == ("#d55e00" if wrong else "#0072b2")
             marked += wrong
     assert 0 < marked < 30
     assert f"{marked} of the 30 neighbours shown" in shown.sentence

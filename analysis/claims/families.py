@@ -1,4 +1,4 @@
-"""The answer of `analysis.rivals` in words."""
+"""Does HAGCN hold against the other families? The answer of `analysis.rivals` in words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from analysis.names import dataset_label, label
 from analysis.rivals import Contest
 from analysis.statistics.column import FEWEST, Pair
+from analysis.statistics.paired import IN_WORDS
 from analysis.statistics.verdict import Standing
-from analysis.tables.table import decimals
-from analysis.wording import counted, listed
+from analysis.wording import counted, decimals, listed
 
 
 def verdict_in_words(found: Contest) -> str:
@@ -47,7 +47,8 @@ def how(metric: str) -> str:
     return (
         "Every family stands by the method that was best on validation queries, so no lead is flattered by having been "
         f"picked. Differences are of test {metric} with 95% intervals; the tests are paired by seed and query, with "
-        f"Holm's correction over the comparisons of a column. A claim needs {FEWEST} replicates."
+        f"Holm's correction over the comparisons of all columns, at the {IN_WORDS:.1%} level. A claim needs {FEWEST} "
+        "replicates."
     )
 
 
