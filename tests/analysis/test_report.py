@@ -128,6 +128,23 @@ def test_the_story_is_in_order(report):
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
 
 
+def test_the_main_table_and_its_figure_come_first_side_by_side(report):
+    _, study, html, _ = report
+    beside = re.findall(r'<div class="first">(.*?)<details>', html, re.S)
+    assert len(beside) == len(study.datasets) and html.index('<div class="first">') < html.index('id="run"')
+    for dataset, found in zip(study.datasets, beside, strict=True):
+        assert found.count("<table>") == 1 and f'id="{dataset}-map-by-bits"' in found
+
+
+def test_every_picture_can_be_enlarged_by_the_keyboard_and_without_a_script(report):
+    _, _, html, page = report
+    boxes = page.all("input")
+    assert len(boxes) == len(page.all("img")) == html.count('<div class="picture"><img ')
+    assert all(box["type"] == "checkbox" and box["aria-label"].startswith("Enlarge ") for box in boxes)
+    assert len({box["aria-label"] for box in boxes}) == len(boxes)
+    assert ".enlarge:checked + .picture" in page.text("style")
+
+
 def test_counts_are_those_of_the_records(report):
     _, study, html, _ = report
     row = re.search(r'<th scope="row">search trials</th>(.*?)</tr>', html, re.S)
