@@ -31,5 +31,5 @@ def query_classes(study: StudyRecords, dataset: str) -> QueryClasses | str:
     except UserError as error:
         return str(error)
     labels = np.asarray(data.labels)
-    members = labels if labels.ndim == 2 else labels[:, None] == np.arange(len(data.class_names))
+    members = labels.astype(bool) if labels.ndim == 2 else labels[:, None] == np.arange(len(data.class_names))
     return QueryClasses(tuple(data.class_names), members)
