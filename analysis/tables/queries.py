@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from analysis.highlight import chosen
+from analysis.highlight import MOST_ROWS
 from analysis.names import dataset_label, label
 from analysis.query_classes import QueryClasses
 from analysis.results import DatasetResults
@@ -72,14 +72,17 @@ def _by_query(results: DatasetResults) -> _ByQuery | None:
     return _ByQuery(queries, {name: one for name, one in alike.items() if np.isfinite(one).all()})
 
 
-def _shown(results: DatasetResults, found: _ByQuery) -> list[str]:
-    """The methods there are columns for."""
-    names = chosen(results)
-    return [name for name in found.scores if names is None or name in names]
+def _shown(found: _ByQuery) -> list[str]:
+    """The methods there are columns for: all of a few, of many those with the highest means.
+
+    Not those that figures are asked to draw in colour: tables follow from the records alone.
+    """
+    highest = sorted(found.scores, key=lambda name: -float(found.scores[name].mean()))[:MOST_ROWS]
+    return [name for name in found.scores if name in highest]
 
 
 def _classes(results: DatasetResults, classes: QueryClasses, found: _ByQuery, bits: int) -> Table:
-    names = _shown(results, found)
+    names = _shown(found)
     members = classes.members[found.queries]
     sizes = members.sum(axis=0)
     means = {name: (found.scores[name] @ members) / np.maximum(sizes, 1) for name in found.scores}
@@ -133,7 +136,7 @@ def _hardest(results: DatasetResults, found: _ByQuery, bits: int) -> Table:
 
 def _agreement(results: DatasetResults, found: _ByQuery, bits: int) -> Table:
     """Rank correlation between methods of their scores by query."""
-    names = _shown(results, found)
+    names = _shown(found)
     columns = [METHOD, *(Column(name, label(name)) for name in names)]
     rows = [
         [method_entry(one), *(_correlation(found, place, other, names) for other in range(len(names)))]
