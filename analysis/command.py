@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.arms import beside_random
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
 from analysis.highlight import named
@@ -22,7 +23,7 @@ from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.record.joining import join
 
-_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "join")
+_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "tuning", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
@@ -76,11 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     seeds.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     seeds.set_defaults(run=_seeds)
+    arms = commands.add_parser("tuning", help="print what other searches found beside a study of random trials")
+    arms.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help="that of random trials, then the others")
+    arms.set_defaults(run=_tuning)
     parts = commands.add_parser("join", help="make one study of several that are parts of it")
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for command in (make, one, check, both, seeds, parts):
+    for command in (make, one, check, both, seeds, arms, parts):
         command.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
@@ -134,6 +138,11 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
 
 def _seeds(options: argparse.Namespace, console: Console) -> int:
     console.print(repeated(_studies(options.studies, options.data_dir)))
+    return 0
+
+
+def _tuning(options: argparse.Namespace, console: Console) -> int:
+    console.print(beside_random(_studies(options.studies, options.data_dir)))
     return 0
 
 

@@ -260,7 +260,7 @@ def test_studies_with_gaps_have_every_table(name, tmp_path):
         assert "nan" not in shown.lower() and "none ±" not in shown
         header = shown.splitlines()[0].split(",")
         assert header == ["method", *map(str, sorted(study.spec.bits))]
-        assert sum(map(len, html_tables(study, dataset).values())) == 12 + (dataset == "stl10") + len(tuned[dataset])
+        assert sum(map(len, html_tables(study, dataset).values())) == 13 + (dataset == "stl10") + len(tuned[dataset])
         console = Console(width=200, file=io.StringIO())
         console.print(terminal_table(study, dataset))
         assert "mAP by method" in console.file.getvalue()
