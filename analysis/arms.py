@@ -21,12 +21,12 @@ from analysis.tables.tuning import STEPS
 from analysis.tuning import RIVAL, best_so_far, tuning_curve, why_no_curve
 from analysis.validation_level import validation_levels
 from hasher.errors import UserError
-from study.plan.spec import differences
+from study.plan.spec import PrunerSpec, SamplerSpec, differences
 from study.plan.tasks import Cell
 
 #: What the arms of a comparison may differ in.
 _ARM = {
-    "name": "", "seed": 0, "description": "", "sampler": {"name": "random"}, "pruner": {"name": "none"},
+    "name": "", "seed": 0, "description": "", "sampler": SamplerSpec(), "pruner": PrunerSpec(),
     "first_trials": [], "trials": None, "replicates": 1, "parallel_trials": 1, "report_every": 1,
     "checkpoint_every": 0, "methods": [], "bits": [], "baselines": [],
 }  # fmt: skip

@@ -23,7 +23,7 @@ from analysis.tables.hyperparameters import hyperparameter_table
 from analysis.tables.scores import main_table
 from analysis.tables.statistics import best_table, pairs_table
 from analysis.tables.table import MISSING, Column, Entry, Table, decimals, number, p_value, with_spread
-from analysis.tables.tuning import tunability_table, tuning_curve_table
+from analysis.tables.tuning import transfer_table, tunability_table, tuning_curve_table
 from tests.analysis.degenerate import STUDIES
 from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
 
@@ -248,12 +248,14 @@ def test_studies_with_gaps_have_every_table(name, tmp_path):
     paths = write_tables(study)
     found = {dataset: results_of(study, dataset) for dataset in study.datasets}
     tuned = {
-        dataset: [table for table in (tunability_table(one), tuning_curve_table(one)) if table.rows]
+        dataset: [
+            table for table in (tunability_table(one), tuning_curve_table(one), transfer_table(one)) if table.rows
+        ]
         for dataset, one in found.items()
     }
     assert len(paths) == len(set(paths))
     assert len(paths) == sum(
-        28 + 3 * (dataset == "stl10") + (2 + len(tuned[dataset]) if tuned[dataset] else 0) for dataset in study.datasets
+        29 + 3 * (dataset == "stl10") + (2 + len(tuned[dataset]) if tuned[dataset] else 0) for dataset in study.datasets
     )
     for dataset in study.datasets:
         shown = (study.folder.tables / f"{dataset}.csv").read_text(encoding="utf-8")
