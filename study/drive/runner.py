@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -123,6 +124,7 @@ class _Sitting:
             budget, interrupted = self._run(ledger, trackers)
         finally:
             records = export(ledger, self.folder)
+        self._forget_checkpoints()
         return self._result(ledger, records, interrupted, budget.spent)
 
     def with_others(self, trackers: Trackers) -> StudyResult:
@@ -146,7 +148,15 @@ class _Sitting:
         with self.folder.writing():
             ledger = self._ledger(held=[])
             result = self._result(ledger, export(ledger, self.folder), interrupted, spent)
+        if not result.counts.left:  # until then another driver may go on from its own
+            self._forget_checkpoints()
         return result if stopped else replace(result, elsewhere=result.counts.left)
+
+    def _forget_checkpoints(self) -> None:
+        """Those of sittings that were killed as well."""
+        if self.shared is not None:
+            self.shared.forget_checkpoints()
+        shutil.rmtree(self.folder.ray, ignore_errors=True)
 
     def _ledger(self, guard: Callable[[], None] | None = None, held: Collection[Cell] | None = None) -> Ledger:
         former = [amendment.former for amendment in self.folder.read_amendments().amendments]

@@ -48,10 +48,10 @@ class SharedStorage:
         """Where Tune keeps checkpoints, as a path in `filesystem`."""
         return f"{self._path}/ray"
 
-    def forget_checkpoints(self) -> None:
-        """Remove them."""
+    def forget_checkpoints(self, sitting: str = "") -> None:
+        """Remove those of one sitting; all without a name."""
         with contextlib.suppress(FileNotFoundError):
-            self.filesystem.delete_dir(self.checkpoints)
+            self.filesystem.delete_dir(f"{self.checkpoints}/{sitting}".rstrip("/"))
 
     def fetch(self, folder: StudyFolder) -> None:
         """Bring the study folder back from its copy, where this machine has none. Raises `UserError` where it has an

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
 import pandas as pd
@@ -17,14 +17,18 @@ from optuna.trial import TrialState
 
 import run_study as command
 from hasher.errors import UserError
+from study.drive.budget import Budget
+from study.drive.execution import Execution
 from study.drive.runner import StudyResult
 from study.drive.sharing import check_one_folder, taken
+from study.options import RunOptions
 from study.plan.order import Plan
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks
 from study.record import claims
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
+from study.record.shared_storage import SharedStorage
 from study.record.stored import read_finished, study_names, task_of
 from study.record.study_folder import StudyFolder
 from tests.study.conftest import run_tiny
@@ -121,19 +125,38 @@ def test_a_study_that_is_shared_is_the_one_that_is_not(
 ) -> None:
     """Another driver has some of the cells at first, and what it leaves is run in the end."""
     storage, cells = open_storage(sqlite_url), list(dict.fromkeys(task.cell for task in all_tasks(tiny)))
+    others = StudyFolder(tmp_path / "tiny").ray / "another driver's" / "checkpoint"
+    others.mkdir(parents=True)
     with runs_here():
         with claims.claimed(storage, f"tiny/{cells[0]}"), claims.claimed(storage, f"tiny/{cells[4]}"):
             first = run_tiny(tiny, tmp_path, storage=sqlite_url, share=True)
             assert first.counts.left == first.elsewhere == 6 + len([t for t in all_tasks(tiny) if t.cell == cells[4]])
             assert command.conclude(first, None, quiet()) == 0
+            assert others.exists()  # that driver may go on from it
             with pytest.raises(UserError, match="is run by a driver on"):
                 run_tiny(tiny, tmp_path, storage=sqlite_url)
         second = run_tiny(tiny, tmp_path, storage=sqlite_url, share=True)
-    assert (second.counts.left, second.elsewhere) == (0, 0)
+    assert (second.counts.left, second.elsewhere) == (0, 0) and not others.exists()
     ours, theirs = (pd.read_csv(one.folder.records).drop(columns=WHEN) for one in (second, finished))
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     for task in all_tasks(tiny):
         assert task.kind == "search" or second.folder.evaluation(task).exists()
+
+
+def test_a_sitting_removes_its_own_checkpoints(tmp_path: Path) -> None:
+    """Not those of the other drivers: their workers would lose what they go on from in the midst of a run."""
+    folder, nothing = StudyFolder(tmp_path / "tiny"), cast(Any, None)
+    shared = SharedStorage(str(tmp_path / "shared"), "tiny")
+    one, other = (
+        Execution(nothing, folder, {}, RunOptions(), Budget(None, None), nothing, shared, quiet()) for _ in range(2)
+    )
+    kept = [Path(place) / sitting.name for sitting in (one, other) for place in (folder.ray, shared.checkpoints)]
+    for place in kept:
+        place.mkdir(parents=True)
+    one.forget_checkpoints()
+    assert [place.exists() for place in kept] == [False, False, True, True]
+    shared.forget_checkpoints()
+    assert [place.exists() for place in kept] == [False, False, True, False]
 
 
 def test_drivers_alone_and_drivers_that_share_keep_each_other_out(
