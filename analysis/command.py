@@ -18,12 +18,13 @@ from analysis.highlight import named
 from analysis.searches import repeated
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
+from analysis.tables.formats import to_terminal
 from analysis.verify import verify
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.record.joining import join
 
-_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "tuning", "join")
+_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
@@ -77,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     seeds.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     seeds.set_defaults(run=_seeds)
+    page = commands.add_parser("report", help="write one page of several studies: ranks of methods over data sets")
+    page.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
+    page.add_argument("--out", type=Path, default=Path("across.html"), metavar="FILE", help="default: across.html")
+    page.set_defaults(run=_report)
     arms = commands.add_parser("tuning", help="print what other searches found beside a study of random trials")
     arms.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help="that of random trials, then the others")
     arms.set_defaults(run=_tuning)
@@ -84,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for command in (make, one, check, both, seeds, arms, parts):
+    for command in (make, one, check, both, seeds, page, arms, parts):
         command.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
@@ -138,6 +143,16 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
 
 def _seeds(options: argparse.Namespace, console: Console) -> int:
     console.print(repeated(_studies(options.studies, options.data_dir)))
+    return 0
+
+
+def _report(options: argparse.Namespace, console: Console) -> int:
+    from analysis.across.report import write_across
+    from analysis.across.tables import ranks_table
+
+    found = write_across(_studies(options.studies, options.data_dir), options.out)
+    console.print(to_terminal(ranks_table(found)))
+    console.print(f"Page: {options.out}", soft_wrap=True)
     return 0
 
 
