@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from hasher.csv_text import restored
 from hasher.errors import UserError
 from hasher.methods.registry import find_method
 from hasher.retrieval.metrics import METRICS, SCORES, Metric
@@ -164,6 +165,7 @@ def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:
         )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None
+    table = restored(table)
     return table.assign(score=table[spec.objective]) if spec.objective in table else table
 
 

@@ -16,6 +16,8 @@ from hasher.errors import UserError
 REFUSED = 2
 #: Characters of a message; no value of a file is worth more.
 _LONGEST = 10_000
+#: Characters of a path that is shown whole; of a longer one, both ends are.
+_LONGEST_PATH = 300
 
 
 class Main(Protocol):
@@ -57,17 +59,20 @@ def in_words(error: Exception) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):
-        return of_system(error)
+        return _of_system(error)
     text = str(error)
     if isinstance(error, MemoryError) or "allocate memory" in text:  # as torch says it
         return "not enough memory" + (f" ({shortened(text.splitlines()[0], 300)})" if text else "")
     return None
 
 
-def of_system(error: OSError) -> str:
+def _of_system(error: OSError) -> str:
     """``file: what is wrong``."""
-    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    return f"{where}{error.strerror or error}"
+    if not isinstance(error.filename, str | bytes):
+        return error.strerror or str(error)
+    name = os.fsdecode(error.filename)
+    where = name if len(name) <= _LONGEST_PATH else f"{name[: _LONGEST_PATH // 2]}…{name[-_LONGEST_PATH // 2 :]}"
+    return f"{where}: {error.strerror or error}"
 
 
 def _say_error(message: str) -> None:

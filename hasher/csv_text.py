@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,11 @@ def as_text(value: Any) -> Any:
     return value
 
 
+def restored(frame: pd.DataFrame) -> pd.DataFrame:
+    """What was written of a frame that was read again: without the apostrophes of `frame_to_csv`."""
+    return _mapped(frame, lambda value: value[1:] if isinstance(value, str) and as_text(value[1:]) == value else value)
+
+
 def rows_to_csv(rows: Iterable[Sequence[Any]]) -> str:
     """The content of a CSV file, the first row being its header."""
     buffer = io.StringIO()
@@ -36,11 +41,15 @@ def rows_to_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 def frame_to_csv(frame: pd.DataFrame) -> str:
     """The content of a CSV file of a table, without its index; numbers have all their digits."""
-    safe = frame.rename(columns=as_text)
-    for place, kind in enumerate(safe.dtypes):
-        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-            column = safe.iloc[:, place]
-            changed = {value: text for value in column.unique() if (text := as_text(value)) is not value}
+    return _mapped(frame.rename(columns=as_text), as_text).to_csv(index=False)
+
+
+def _mapped(frame: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The frame with `change` of every text; the frame itself where nothing is another. Columns hold few texts, each in
+    many rows, so each text is looked at once."""
+    for name, kind in frame.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(kind):
+            changed = {value: new for value in frame[name].unique() if (new := change(value)) is not value}
             if changed:
-                safe = safe.assign(**{safe.columns[place]: column.replace(changed)})
-    return safe.to_csv(index=False)
+                frame = frame.assign(**{str(name): frame[name].replace(changed)})
+    return frame

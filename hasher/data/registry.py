@@ -1,11 +1,10 @@
 """From what a person types, a name or a path, to a data set."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
-from hasher.console import printable
+from hasher.console import printable, shortened
 from hasher.data.digits import load_digits
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
@@ -22,11 +21,8 @@ BUILT_IN: dict[str, Callable[[Path], EmbeddingSet]] = {
     "fashion_mnist": load_fashion_mnist,
 }
 
-#: Characters of a name; files have some more after it.
-LONGEST_NAME = 100
-
-#: What data may be called.
-NAME = re.compile(rf"\w[^/\\\n\r\t]{{0,{LONGEST_NAME - 1}}}")
+#: Bytes of a name, of the 255 that names of files have: some have more after it.
+LONGEST_NAME = 200
 
 #: Data sets of the paper, known to `python -m hasher embed` by name.
 EMBEDDABLE = ("stl10", "stanford_cars", "tiny_imagenet")
@@ -70,8 +66,8 @@ def dataset_name(source: str) -> str:
     is the stem of an embedding file or the last part of a folder's path.
 
     Raises:
-        UserError: a recipe that is none, and a name that no file or table can have: one that leads elsewhere (``..``),
-            hides its files, is taken for a formula or for an option, or that a terminal obeys.
+        UserError: a recipe that is none, and a name that would lead elsewhere (``..``), hide its files, command a
+            terminal or be too long.
     """
     recipe = gaussian_recipe(source)
     if recipe is not None:
@@ -80,10 +76,10 @@ def dataset_name(source: str) -> str:
     if path.name in ("", ".."):  # the folder that we are in, or one around it
         path = Path(os.path.abspath(source)) if source else path  # noqa: PTH100 - links keep their names
     name = path.stem if path.suffix == ".npz" else path.name
-    if not NAME.fullmatch(name) or printable(name) != name:
+    if not name or name.startswith(".") or printable(name) != name or len(os.fsencode(name)) > LONGEST_NAME:
         raise UserError(
-            f"{source!r}: files and tables are named as the data, and none can be named {name!r}: expected a name that "
-            f"begins with a letter or digit, of {LONGEST_NAME} characters at most"
+            f"{shortened(repr(source))}: files are named as the data, and none can be named {shortened(repr(name))}: "
+            f"expected a name that begins with no dot, of letters that can be shown, {LONGEST_NAME} bytes at most"
         )
     return name
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
@@ -22,6 +21,7 @@ from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
 from study.plan.spec import FORMAT, FORMATS_BEFORE, StudySpec, differences
 from study.plan.tasks import Cell, Task
+from study.plan.yaml_text import read_mapping
 from study.record.amendments import Amendment, Amendments
 
 #: What storage.txt says of a study kept in its own journal file.
@@ -245,10 +245,4 @@ def without_password(storage: str | None) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys, as run_study.py writes it")
-    return values
+    return read_mapping(path, "keys, as run_study.py writes it")
