@@ -66,13 +66,13 @@ class _Loader(yaml.SafeLoader):
            for name in _TYPES},
         None: SafeConstructor.yaml_constructors[None],
     }  # fmt: skip
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in found if tag != _DATE]
-        for first, found in Resolver.yaml_implicit_resolvers.items()
-    }
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
+        self.yaml_implicit_resolvers = {
+            first: [(tag, pattern) for tag, pattern in found if tag != _DATE]
+            for first, found in Resolver.yaml_implicit_resolvers.items()
+        }
         self._depth = 0
         self._sizes: dict[int, int] = {}  #: of the nodes that are whole, by identity: values in it, aliases written out
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from hasher.errors import UserError, first_error
-from hasher.files import write_atomically
+from hasher.files import open_regular, write_atomically
 from hasher.older_versions import made_before
 from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
@@ -103,7 +103,7 @@ class StudyFolder:
         right from another container or, on a shared file system, another machine. Drivers wait such a moment out.
         """
         try:
-            with self.lock.open("rb") as file:
+            with open_regular(self.lock) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
