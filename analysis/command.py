@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.arms import beside_random
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
@@ -20,8 +18,8 @@ from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.tables.formats import to_terminal
 from analysis.verify import verify
-from hasher.errors import UserError
-from hasher.notices import plain_warnings
+from hasher.command_line import command
+from hasher.console import SafeConsole
 from study.record.joining import join
 
 _COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "join")
@@ -29,19 +27,15 @@ _COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning"
 _WIDTH = 240
 
 
-@plain_warnings()
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 done, 1 `verify` found a difference, 2 bad input."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in (*_COMMANDS, "-h", "--help"):
         given.insert(0, "make")
     options = _parser().parse_args(given)
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    try:
-        return int(options.run(options, console))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    console = SafeConsole(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    return int(options.run(options, console))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,14 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for command in (make, one, check, both, seeds, page, arms, parts):
-        command.add_argument(
+    for each in (make, one, check, both, seeds, page, arms, parts):
+        each.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
     return parser
 
 
-def _make(options: argparse.Namespace, console: Console) -> int:
+def _make(options: argparse.Namespace, console: SafeConsole) -> int:
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
     studies = [
@@ -117,13 +111,13 @@ def _make(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _explain(options: argparse.Namespace, console: Console) -> int:
+def _explain(options: argparse.Namespace, console: SafeConsole) -> int:
     study = load_study(options.study, options.data_dir)
     console.print(explain(study, find_cell(study, options.dataset, options.method, options.bits)))
     return 0
 
 
-def _verify(options: argparse.Namespace, console: Console) -> int:
+def _verify(options: argparse.Namespace, console: SafeConsole) -> int:
     differs = 0
     for study in _one_by_one(_studies(options.studies, options.data_dir)):
         found = verify(study)
@@ -135,18 +129,18 @@ def _verify(options: argparse.Namespace, console: Console) -> int:
     return 1 if differs else 0
 
 
-def _compare(options: argparse.Namespace, console: Console) -> int:
+def _compare(options: argparse.Namespace, console: SafeConsole) -> int:
     first, second = _studies(options.studies, options.data_dir)
     console.print(compare(first, second))
     return 0
 
 
-def _seeds(options: argparse.Namespace, console: Console) -> int:
+def _seeds(options: argparse.Namespace, console: SafeConsole) -> int:
     console.print(repeated(_studies(options.studies, options.data_dir)))
     return 0
 
 
-def _report(options: argparse.Namespace, console: Console) -> int:
+def _report(options: argparse.Namespace, console: SafeConsole) -> int:
     from analysis.across.report import write_across
     from analysis.across.tables import ranks_table
 
@@ -156,12 +150,12 @@ def _report(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _tuning(options: argparse.Namespace, console: Console) -> int:
+def _tuning(options: argparse.Namespace, console: SafeConsole) -> int:
     console.print(beside_random(_studies(options.studies, options.data_dir)))
     return 0
 
 
-def _join(options: argparse.Namespace, console: Console) -> int:
+def _join(options: argparse.Namespace, console: SafeConsole) -> int:
     from analysis.report import write_report
 
     joined = join(options.studies, options.studies[0].resolve().parent / options.name)

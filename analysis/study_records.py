@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from hasher.arrays import opened_archive
+from hasher.csv_text import restored
 from hasher.errors import UserError
+from hasher.files import open_regular
 from hasher.methods.registry import find_method
 from hasher.retrieval.metrics import METRICS, SCORES, Metric
 from study.plan.finished import winning_place
@@ -134,8 +137,8 @@ class StudyRecords:
         path = self.folder.evaluation(task)
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        with opened_archive(path) as archive:
+            return {key: archive.read(key) for key in archive.keys}
 
 
 def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
@@ -158,12 +161,14 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
 def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:
     """A table as `study.record.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
     try:
-        table = pd.read_csv(
-            path, dtype=dict.fromkeys([*_TEXT, *_text_hyperparameters(spec)], str), keep_default_na=False,
-            na_values=[""], low_memory=False,
-        )  # fmt: skip
+        with open_regular(path) as file:
+            table = pd.read_csv(
+                file, dtype=dict.fromkeys([*_TEXT, *_text_hyperparameters(spec)], str), keep_default_na=False,
+                na_values=[""], low_memory=False,
+            )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None
+    table = restored(table)
     return table.assign(score=table[spec.objective]) if spec.objective in table else table
 
 

@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from hasher.arrays import reason
 from hasher.contract import Method, MethodConfig, Model
 from hasher.data import KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import open_regular, write_atomically
+from hasher.json_text import parsed
 from hasher.methods.registry import methods
 from hasher.older_versions import made_before
 
@@ -89,13 +91,14 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
 def load_hasher(path: str | Path) -> SavedHasher:
     """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else."""
     try:
+        open_regular(path).close()  # the library maps whatever has the name
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise UserError(f"{path}: no such model file") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{path}: not a readable safetensors file ({reason(error)})") from None
     written = metadata.get("format")
     if written in FORMATS_BEFORE:
         raise made_before(path, "a hasher", FORMATS_BEFORE[written], "train it again")
@@ -121,8 +124,8 @@ def _method(metadata: dict[str, str], path: str | Path) -> Method:
 
 def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[str, Any]:
     try:
-        value = json.loads(metadata[key])
-    except (KeyError, ValueError, RecursionError):
+        value = parsed(metadata[key])
+    except (KeyError, ValueError):
         value = None
     if not isinstance(value, dict):
         raise UserError(f"{path}: a damaged hasher: its metadata hold no JSON object as {key!r}")

@@ -2,12 +2,15 @@
 
 import difflib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import opened_archive
+from hasher.console import shortened
 from hasher.data.embedding_set import UNLABELLED, EmbeddingSet
 from hasher.errors import UserError
 
@@ -51,35 +54,16 @@ def load_npz(path: Path) -> EmbeddingSet:
 def read_arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """The arrays in `path` that mean something here, by key. Raises `UserError` where one of `required` is missing."""
     expected = " and ".join(f"`{key}`" for key in required)
-    try:
-        file = np.load(path, allow_pickle=False)
-    except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
-        raise UserError(f"{path}: not a readable .npz file ({_reason(error)})") from None
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise UserError(f"{path}: holds a single array, expected an .npz file with {expected}")
-    with file:
-        missing = [key for key in required if key not in file.files]
+    with opened_archive(path) as archive:
+        missing = [key for key in required if key not in archive.keys]
         if missing:
-            found = ", ".join(file.files) or "nothing"
+            found = shortened(", ".join(archive.keys), 300) or "nothing"
             raise UserError(f"{path}: lacks `{missing[0]}`, expected {expected}; found: {found}")
-        _warn_about_misspelt_keys(file.files, path)
-        return {key: _read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
+        _warn_about_misspelt_keys(archive.keys, path)
+        return {key: archive.read(key, EXPECTED[key]) for key in (*REQUIRED, *OPTIONAL) if key in archive.keys}
 
 
-def _read_array(file: Any, key: str, path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(file[key])
-    except Exception as error:  # as above: members are read lazily
-        if "allow_pickle" in str(error):
-            raise UserError(f"{path}: {key} holds pickled Python objects, expected {EXPECTED[key]}") from None
-        raise UserError(f"{path}: {key} cannot be read ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _warn_about_misspelt_keys(keys: list[str], path: Path) -> None:
+def _warn_about_misspelt_keys(keys: Sequence[str], path: Path) -> None:
     absent = [key for key in OPTIONAL if key not in keys]
     for key in keys:
         close = difflib.get_close_matches(key, absent, n=1, cutoff=0.75)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import mapped_array, reason
 from hasher.data.embedding_set import UNLABELLED, EmbeddingSet
 from hasher.data.npz import decode_strings, index_labels, read_arrays
 from hasher.data.registry import load_dataset
@@ -155,13 +156,9 @@ def _part(dataset: EmbeddingSet, part: str, known_split: KnownSplit | None) -> V
 
 def _load_matrix(path: Path) -> Vectors:
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy raises whatever its parsers do on a damaged header; all of it is a bad file
-        if "mmap" in str(error) and "pickle" not in str(error):
-            reason = "the file is shorter than its header says"
-        else:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable .npy file ({reason})") from None
+        matrix = mapped_array(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable .npy file ({reason(error)})") from None
     matrix = matrix[None] if matrix.ndim == 1 else matrix
     return Vectors(matrix, Items(str(path.resolve()), np.arange(len(matrix) if matrix.ndim else 0)))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -31,6 +33,8 @@ from study.plan.names import ByMethod, MethodNames
 #: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
 #: wrote, is not named in its files.
 FORMAT = 3
+#: Runs of a study: a driver ends some dozens a second, and keeps all it knows of each in memory.
+MOST_RUNS = 1_000_000
 #: The version that wrote each format before.
 FORMATS_BEFORE = {1: "0.1", 2: "0.2"}
 
@@ -184,7 +188,16 @@ class StudySpec(_Strict):
             raise ValueError("trials: missing (only the grid sampler does without)")
         for name in self.all_methods:
             self._check_method(name)
+        self._check_size()
         return self
+
+    def _check_size(self) -> None:
+        """A slip of some zeros is found before anything is made of every run."""
+        a_column = sum(self.trials_of(name) + self.replicates_of(name) for name in self.all_methods)
+        runs = a_column * len(self.bits) * len(self.datasets)
+        if runs > MOST_RUNS:
+            what = "the points of the grid" if self.sampler.name == "grid" else "trials"
+            raise ValueError(f"{what} and replicates: {runs:,} runs of all cells, at most {MOST_RUNS:,} are possible")
 
     def _check_first(self, where: str, key: str, value: Value, methods: list[str] | None) -> None:
         """A first trial of certain methods is to fit each of them that has the hyperparameter; one of all, some."""
@@ -209,7 +222,7 @@ class StudySpec(_Strict):
             raise ValueError(f"{key}: both fixed and sampled for {name}")
         self._valid("fixed", name, {})
         for key, dimension in space.items():
-            if self.sampler.name == "grid" and dimension.grid is None:
+            if self.sampler.name == "grid" and dimension.points is None:
                 raise ValueError(f"space.{key}: a grid needs choices, an int range, or a float range with a step")
             for value in dimension.extremes:
                 self._valid(f"space.{key}", name, {key: value})
@@ -263,7 +276,7 @@ class StudySpec(_Strict):
     def grid_for(self, method: str) -> list[dict[str, Value]]:
         """Every point of the grid of a method's cells, in a fixed order (one empty point without a space)."""
         space = self.space_for(method)
-        values = [dimension.grid or [] for dimension in space.values()]
+        values = [dimension.grid for dimension in space.values()]
         return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
 
     def first_for(self, method: str, index: int) -> dict[str, Value]:
@@ -283,7 +296,8 @@ class StudySpec(_Strict):
             return 0
         if self.trials is not None:
             return self.trials
-        return len(self.grid_for(method)) * self.sampler.repeats
+        points = [dimension.points or 0 for dimension in self.space_for(method).values()]
+        return math.prod(points) * self.sampler.repeats
 
     def replicates_of(self, method: str) -> int:
         """Test runs planned in each cell of a method: one where nothing in it is random."""
@@ -314,8 +328,8 @@ def _check_tunable(where: str, key: str) -> None:
 
 
 def _refuse_repeats(key: str, values: list[Any]) -> None:
-    for value in values:
-        if values.count(value) > 1:
+    for value, times in Counter(values).items():
+        if times > 1:
             raise ValueError(f"{key}: {value} is listed twice")
 
 

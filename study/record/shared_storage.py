@@ -13,7 +13,7 @@ import pyarrow
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import read_regular, write_atomically
 from study.record.study_folder import StudyFolder
 
 #: Seconds between two copies of the study folder.
@@ -75,14 +75,14 @@ class SharedStorage:
 
     def copy(self, folder: StudyFolder) -> None:
         """Copy what has changed in the study folder since this was last called."""
-        journal, seen = folder.journal.read_bytes() if folder.journal.exists() else None, _state(folder.journal)
+        journal, seen = read_regular(folder.journal) if folder.journal.exists() else None, _state(folder.journal)
         for path in sorted(folder.path.rglob("*")):
             name = path.relative_to(folder.path).as_posix()
             if path.is_file() and path != folder.journal and not name.startswith(("ray/", ".")) and path.name[0] != ".":
                 with contextlib.suppress(FileNotFoundError):  # replaced by a new version this very moment
                     state = _state(path)
                     if self._copied.get(name) != state:
-                        self._write(name, path.read_bytes())
+                        self._write(name, read_regular(path))
                         self._copied[name] = state
         if journal is not None and self._copied.get(folder.journal.name) != seen:
             self._write(folder.journal.name, journal)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from hasher.errors import UserError, first_error
-from hasher.files import write_atomically
+from hasher.files import open_regular, write_atomically
 from hasher.older_versions import made_before
 from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
 from study.plan.spec import FORMAT, FORMATS_BEFORE, StudySpec, differences
 from study.plan.tasks import Cell, Task
+from study.plan.yaml_text import read_mapping
 from study.record.amendments import Amendment, Amendments
 
 #: What storage.txt says of a study kept in its own journal file.
@@ -103,7 +103,7 @@ class StudyFolder:
         right from another container or, on a shared file system, another machine. Drivers wait such a moment out.
         """
         try:
-            with self.lock.open("rb") as file:
+            with open_regular(self.lock) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -245,10 +245,4 @@ def without_password(storage: str | None) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys, as run_study.py writes it")
-    return values
+    return read_mapping(path, "keys, as run_study.py writes it")

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hasher.errors import UserError
+from hasher.errors import DataNotFound
 from study.options import Resources, RunOptions
 from study.plan.finished import Finished, done
 from study.plan.origins import Origins
@@ -122,7 +122,7 @@ def _sources(
     for wanted in spec.datasets:
         try:
             data |= load_data(spec.model_copy(update={"datasets": [wanted]}), options.data_dir)
-        except UserError as error:
+        except DataNotFound as error:  # they may come; what is there and no good is refused
             console.print(f"No estimate for {wanted.name}: {error}", highlight=False, soft_wrap=True)
     threads = options.resources.threads
     yield from recorded_times(spec, data, options.runs_dir, threads)
