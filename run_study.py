@@ -10,12 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.study_records import load_study
+from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from hasher.errors import UserError
 from hasher.notices import plain_warnings
 from study.command import parse_command
 from study.drive.runner import StudyResult, run_study
+from study.record.manifest import making
 from study.watch.dry_run import print_plan
 from study.watch.progress import validation_scores
 from study.watch.status import print_status
@@ -56,7 +57,12 @@ def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> in
     Where the search of no cell has ended there is nothing but scores on validation queries to print.
     """
     study = load_study(result.folder.path, data_dir)
-    write_tables(study)
+    with making(result.folder):
+        write_tables(study)
+        return _tell(study, result, console)
+
+
+def _tell(study: StudyRecords, result: StudyResult, console: Console) -> int:
     if result.counts.left and not result.elsewhere:
         for scores in validation_scores(study.spec, result.finished):
             console.print(scores)

@@ -145,12 +145,12 @@ def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[s
 def _check_digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor], path: str | Path) -> None:
     if "digest" not in metadata:
         warnings.warn(
-            f"{path}: without a digest of its content, as they were written before: a changed weight would go unnoticed",
+            f"{path}: without a digest of its content, as files were written before: changes would go unnoticed",
             stacklevel=3,
         )
     elif metadata["digest"] != _digest(metadata, tensors):
         raise UserError(
-            f"{path}: a damaged hasher: its weights or metadata are not those that were written (their digest differs); "
+            f"{path}: a damaged hasher: its weights or metadata are not those that were written (the digest differs); "
             "restore it from a copy, or have it made again"
         )
 

@@ -142,12 +142,12 @@ def test_a_bit_that_flips_anywhere_among_the_weights_is_noticed(place: float, bi
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.safetensors"
         path.write_bytes(whole)
-        with pytest.raises(UserError, match="a damaged hasher: .* digest differs|holds NaN or infinity"):
+        with pytest.raises(UserError, match=r"a damaged hasher: .* digest differs|holds NaN or infinity"):
             load_hasher(path)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"about": json.dumps({"map": 0.75})}, {"digest": "0" * 64}, {"digest": ""}, {"more": "than was written"}]
+    "changes", [{"about": json.dumps({"map": 0.75})}, {"digest": "0" * 64}, {"digest": ""}, {"more": "than there was"}]
 )
 def test_metadata_that_are_not_those_that_were_written_are_noticed(changes: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
@@ -155,7 +155,7 @@ def test_metadata_that_are_not_those_that_were_written_are_noticed(changes: dict
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     save_file(load_file(path), path, {**metadata, **changes})
-    with pytest.raises(UserError, match="a damaged hasher: .* digest differs"):
+    with pytest.raises(UserError, match=r"a damaged hasher: .* digest differs"):
         load_hasher(path)
 
 
