@@ -76,8 +76,9 @@ def _shortly(study: StudyRecords, error: UserError | str) -> str:
 @dataclass(frozen=True)
 class _Stored:
     """What the journal has: digests of the study, all of the runs that count, and those that have moved on since
-    records.csv was written."""
+    records.csv was written. `is_open`: a driver has it, or was killed as it had it."""
 
+    is_open: bool
     digests: set[str]
     outcomes: dict[Task, dict[str, Any]]
     params: dict[Task, dict[str, Any]]
@@ -86,18 +87,20 @@ class _Stored:
 
     @classmethod
     def nothing(cls) -> _Stored:
-        return cls(set(), {}, {}, {}, ())
+        return cls(False, set(), {}, {}, {}, ())
 
     @classmethod
     def read(cls, study: StudyRecords, is_open: bool) -> _Stored:
         """Raises `UserError` for a journal that is damaged."""
         spec, folder = study.spec, study.folder
         if not folder.journal.exists():  # a database, in which nobody can see what has moved on
-            return replace(cls.nothing(), moved=all_tasks(spec) if is_open else ())
+            return replace(cls.nothing(), is_open=is_open, moved=all_tasks(spec) if is_open else ())
         storage = open_storage(str(folder.journal))
         finished, outcomes = read_finished(spec, storage), read_outcomes(spec, storage)
-        counting = done(spec, finished, finished)
+        # a search that has ended since may have found another winner, whose test runs are still to come
+        counting = list(finished) if is_open else done(spec, finished, finished)
         return cls(
+            is_open,
             stored_digests(spec, storage),
             {task: outcomes[task] for task in counting},
             {task: finished[task].params for task in counting},
@@ -141,7 +144,7 @@ def _name(task: Task) -> str:
 def _against_journal(study: StudyRecords, stored: _Stored) -> Iterator[str]:
     if not study.folder.journal.exists():
         return
-    former = {amendment.former for amendment in study.amendments} if stored.moved else set()
+    former = {amendment.former for amendment in study.amendments} if stored.is_open else set()
     if not stored.digests <= {spec_digest(study.spec), *former}:
         yield "study.yaml: not the study that the runs in journal.log are of"
     recorded = dict(_rows(study))
@@ -251,6 +254,9 @@ def _against_files(study: StudyRecords) -> Iterator[str]:
             yield f"{shown}: missing, `python -m analysis {study.folder.path}` writes it"
         elif (difference := _first_difference(path, content)) is not None:
             yield f"{shown}: {difference}"
+    for path in study.folder.tables.glob("[!.]*"):
+        if path not in rendered:
+            yield f"{path.relative_to(study.folder.path)}: no table of this study"
 
 
 def _first_difference(path: Path, content: str) -> str | None:
