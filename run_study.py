@@ -8,12 +8,13 @@ if __name__ == "__main__" and sys.stderr.isatty() and not {"--quiet", "-h", "--h
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.study_records import load_study
+from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from hasher.command_line import command
 from hasher.console import SafeConsole, say
 from study.command import parse_command
 from study.drive.runner import StudyResult, run_study
+from study.record.manifest import making
 from study.watch.dry_run import print_plan
 from study.watch.progress import validation_scores
 from study.watch.status import print_status
@@ -51,7 +52,12 @@ def conclude(result: StudyResult, data_dir: Path | None, console: SafeConsole) -
     Where the search of no cell has ended there is nothing but scores on validation queries to print.
     """
     study = load_study(result.folder.path, data_dir)
-    write_tables(study)
+    with making(result.folder):
+        write_tables(study)
+        return _tell(study, result, console)
+
+
+def _tell(study: StudyRecords, result: StudyResult, console: SafeConsole) -> int:
     if result.counts.left and not result.elsewhere:
         for scores in validation_scores(study.spec, result.finished):
             console.print(scores)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.against_manifest import in_words
 from analysis.arms import beside_random
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
@@ -21,6 +22,7 @@ from analysis.verify import verify
 from hasher.command_line import command
 from hasher.console import SafeConsole
 from study.record.joining import join
+from study.record.manifest import making, read_manifest
 
 _COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "join")
 #: Columns where the output is no terminal.
@@ -99,8 +101,9 @@ def _make(options: argparse.Namespace, console: SafeConsole) -> int:
     ]
     for study in _one_by_one(studies):
         started = time.perf_counter()
-        tables = write_tables(study)
-        report = write_report(study)
+        with making(study.folder):
+            tables = write_tables(study)
+            report = write_report(study)
         for dataset in study.datasets:
             console.print(terminal_table(study, dataset))
             console.print()
@@ -124,7 +127,9 @@ def _verify(options: argparse.Namespace, console: SafeConsole) -> int:
         for line in found:
             console.print(f"{study.folder.path}: {line}", soft_wrap=True, markup=False)
         if not found:
-            console.print(f"{study.folder.path}: every table follows from the records")
+            console.print(f"{study.folder.path}: every table follows from the records", soft_wrap=True)
+            vouched = in_words(study.folder, read_manifest(study.folder))
+            console.print(f"{study.folder.path}: {vouched}", soft_wrap=True, markup=False)
         differs += bool(found)
     return 1 if differs else 0
 
@@ -160,7 +165,9 @@ def _join(options: argparse.Namespace, console: SafeConsole) -> int:
 
     joined = join(options.studies, options.studies[0].resolve().parent / options.name)
     study = load_study(joined.folder.path, options.data_dir)
-    write_tables(study)
+    with making(study.folder):
+        write_tables(study)
+        report = write_report(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
     for line in joined.contradictions:
@@ -168,7 +175,7 @@ def _join(options: argparse.Namespace, console: SafeConsole) -> int:
     doubles = f", {joined.doubles} of them in more than one of the studies" if joined.doubles else ""
     missing = f"; {joined.missing} that it would have are in none" if joined.missing else ""
     console.print(f"{joined.runs} runs{doubles}{missing}", soft_wrap=True)
-    console.print(f"Report: {write_report(study)}", soft_wrap=True)
+    console.print(f"Report: {report}", soft_wrap=True)
     return 0
 
 

@@ -83,7 +83,7 @@ class _Part:
 
 def write_report(study: StudyRecords) -> Path:
     """Draw every figure of a study and write ``report.html`` into its study folder; returns its path."""
-    path = study.folder.path / "report.html"
+    path = study.folder.report
     write_atomically(path, _render(study, [_part(study, dataset) for dataset in study.datasets]))
     return path
 

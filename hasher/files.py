@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and files of whatever origin, opened only where they are files."""
 
 import errno
+import hashlib
 import os
 import stat
 import tempfile
@@ -81,3 +82,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def sha256(content: bytes | Path) -> str:
+    """The SHA-256 of `content`, or of what the file at this path holds, in hexadecimal digits."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

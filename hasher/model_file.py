@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -80,7 +82,16 @@ def to_bytes(hasher: SavedHasher) -> bytes:
         "about": json.dumps(hasher.about, sort_keys=True),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in hasher.model.state_dict().items()}
-    return save(tensors, metadata)
+    return save(tensors, {**metadata, "digest": _digest(metadata, tensors)})
+
+
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of all that a file says: its metadata but for this digest, and its weights."""
+    digest = hashlib.sha256(json.dumps({**metadata, "digest": ""}, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name}{tensors[name].dtype}{tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_hasher(hasher: SavedHasher, path: Path) -> None:
@@ -89,7 +100,8 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
 
 
 def load_hasher(path: str | Path) -> SavedHasher:
-    """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else."""
+    """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else, and where weights or
+    metadata are not those that were written; warns where a file of before there was a digest cannot tell."""
     try:
         open_regular(path).close()  # the library maps whatever has the name
         with safe_open(path, framework="pt") as file:
@@ -108,6 +120,7 @@ def load_hasher(path: str | Path) -> SavedHasher:
     config = method.parse(_json_object(metadata, "config", path), str(path))
     about = _json_object(metadata, "about", path)
     _check_weights(method, config, tensors, path)
+    _check_digest(metadata, tensors, path)
     with torch.random.fork_rng(devices=[]):
         model = method.model(config, len(tensors["encoder.mean"]))
     model.load_state_dict(tensors)
@@ -130,6 +143,19 @@ def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[s
     if not isinstance(value, dict):
         raise UserError(f"{path}: a damaged hasher: its metadata hold no JSON object as {key!r}")
     return value
+
+
+def _check_digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    if "digest" not in metadata:
+        warnings.warn(
+            f"{path}: without a digest of its content, as files were written before: changes would go unnoticed",
+            stacklevel=3,
+        )
+    elif metadata["digest"] != _digest(metadata, tensors):
+        raise UserError(
+            f"{path}: a damaged hasher: its weights or metadata are not those that were written (the digest differs); "
+            "restore it from a copy, or have it made again"
+        )
 
 
 def _check_weights(method: Method, config: MethodConfig, tensors: dict[str, Tensor], path: str | Path) -> None:

@@ -28,11 +28,13 @@ from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell
+from study.plan.tasks import Cell, Task
 from study.record.claims import claimed, refuse_claims_within
 from study.record.export import export
-from study.record.journal import repair
+from study.record.journal import repair, sync
 from study.record.ledger import Ledger
+from study.record.manifest import close_manifest, open_manifest
+from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
 from study.record.stored import read_finished
@@ -98,6 +100,8 @@ def run_study(
             guard = closing.enter_context(claimed(storage, spec.name)).check
             refuse_claims_within(storage, spec.name)
         if options.extend:
+            if folder.check_extension(spec, options.storage):
+                open_manifest(folder)
             extend(folder, spec, storage, origins)
         folder.freeze(spec, options.storage, origins)
         return sitting.alone(trackers, guard)
@@ -120,10 +124,14 @@ class _Sitting:
     def alone(self, trackers: Trackers, guard: Callable[[], None] | None) -> StudyResult:
         """Everything that is left; `guard` says whether the study is still this driver's."""
         ledger = self._ledger(guard=guard)
+        self._run_lost_again(ledger)
         try:
             budget, interrupted = self._run(ledger, trackers)
         finally:
-            records = export(ledger, self.folder)
+            with self.folder.writing():
+                records = export(ledger, self.folder)
+                sync(self.storage)
+                close_manifest(self.folder, self.spec, ledger.finished)
         self._forget_checkpoints()
         return self._result(ledger, records, interrupted, budget.spent)
 
@@ -131,12 +139,17 @@ class _Sitting:
         """Cells that no other driver has, some at a time, until there are none."""
         most = 2 * (self.options.max_concurrent or os.cpu_count() or 1)
         interrupted, spent, stopped, used = 0, None, False, False
+        known = read_finished(self.spec, self.storage)
+        lost: Collection[Task] = known
         while not stopped:
             known = read_finished(self.spec, self.storage)
+            lost = lost_runs(self.folder, self.spec, known, lost)
+            known = {task: ended for task, ended in known.items() if task not in lost}
             with taken(self.storage, self.spec, known, most) as mine:
                 if not mine.cells:
                     break
                 ledger = self._ledger(guard=mine.check, held=mine.cells)
+                self._run_lost_again(ledger)
                 if used:  # the first ones were closed with the first cells
                     trackers = open_trackers(self.options.tracking, self.spec.name, self.folder.tracking, self.console)
                 budget, open_runs = self._run(ledger, trackers)
@@ -148,8 +161,9 @@ class _Sitting:
         with self.folder.writing():
             ledger = self._ledger(held=[])
             result = self._result(ledger, export(ledger, self.folder), interrupted, spent)
-        if not result.counts.left:  # until then another driver may go on from its own
-            self._forget_checkpoints()
+            if not result.counts.left:  # nobody runs anything any more, or could go on from a checkpoint
+                close_manifest(self.folder, self.spec, ledger.finished)
+                self._forget_checkpoints()
         return result if stopped else replace(result, elsewhere=result.counts.left)
 
     def _forget_checkpoints(self) -> None:
@@ -162,6 +176,14 @@ class _Sitting:
         former = [amendment.former for amendment in self.folder.read_amendments().amendments]
         return Ledger(self.spec, self.storage, former, guard, held)
 
+    def _run_lost_again(self, ledger: Ledger) -> None:
+        """Of the ledger's cells, the runs whose files are gone or damaged."""
+        held = [task for task in ledger.finished if ledger.held is None or task.cell in ledger.held]
+        lost = lost_runs(self.folder, self.spec, ledger.finished, held)
+        for line in lost.values():
+            self.console.print(f"{line}; its run is done again", highlight=False, soft_wrap=True, markup=False)
+        ledger.run_again(lost)
+
     def _run(self, ledger: Ledger, trackers: Trackers) -> tuple[Budget, int]:
         """What is left of the ledger's cells; returns the budget as it then is, and how many runs were cut off."""
         options, cap = self.options, None
@@ -170,6 +192,7 @@ class _Sitting:
         budget = Budget(self.deadline, cap)
         try:
             if not Plan(self.spec, ledger.finished, ledger.held).exhausted and budget.spent is None:
+                open_manifest(self.folder)
                 execution = Execution(
                     ledger, self.folder, self.data, options, budget, trackers, self.shared, self.console
                 )

@@ -119,12 +119,23 @@ class Journal(BaseJournalBackend):
             raise
 
 
+class DamagedJournalError(Exception):
+    """A record in the midst of a journal is none. The message says where, and why."""
+
+
 class StudyJournal(JournalStorage):
     """The Optuna storage in a journal file."""
 
     def __init__(self, path: Path) -> None:
+        """Raises `DamagedJournalError`."""
         self._journal = Journal(path)
-        super().__init__(self._journal)
+        try:
+            super().__init__(self._journal)
+        except OSError:
+            raise
+        except Exception as error:  # whatever Optuna stumbles over in a record that it did not write
+            line, why = self._replay_result.log_number_read, str(error) or type(error).__name__
+            raise DamagedJournalError(f"line {line} or the next: {why}") from None
 
     def batched(self) -> contextlib.AbstractContextManager[None]:
         return self._journal.batched()

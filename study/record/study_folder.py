@@ -66,6 +66,15 @@ class StudyFolder:
         return self.path / "curves.csv"
 
     @property
+    def manifest(self) -> Path:
+        """The digests of all of these (`study.record.manifest`)."""
+        return self.path / "manifest.sha256"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def tables(self) -> Path:
         return self.path / "tables"
 
@@ -213,8 +222,19 @@ class StudyFolder:
         self._check_storage(storage)
         return changes
 
+    def read_storage(self) -> str:
+        """What the study is kept in, without a password. Raises `UserError` where that cannot be read."""
+        if not self.storage.exists():
+            return JOURNAL
+        try:
+            return self.storage.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{self.storage}: not text, expected `{JOURNAL}` or the --storage that the study was begun with"
+            ) from None
+
     def _check_storage(self, storage: str | None) -> None:
-        kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
+        kept = self.read_storage()
         if kept != without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
 

@@ -19,6 +19,7 @@ from study.plan.finished import Finished, done
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, cells, final_tasks, search_tasks
+from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
 from study.record.study_folder import StudyFolder
@@ -45,6 +46,9 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
     finished: dict[Task, Finished] = {}
     if options.storage is not None or folder.journal.exists():
         finished = read_finished(spec, open_storage(options.storage or str(folder.journal)))
+    for task, line in lost_runs(folder, spec, finished, finished).items():
+        console.print(f"{line}; its run is done again", highlight=False, soft_wrap=True, markup=False)
+        del finished[task]
     console.print(_plan_table(spec, folder, finished))
     now = count_runs(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left", highlight=False)

@@ -9,7 +9,6 @@ from `map`. The records go through the study's own ledger and export, so the fil
 from __future__ import annotations
 
 import functools
-import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 
 from hasher.contract import MethodConfig, TrainedConfig
 from hasher.data import load_dataset, make_splits
-from hasher.files import write_atomically
+from hasher.files import sha256, write_atomically
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
@@ -30,8 +29,10 @@ from hasher.retrieval.metrics import METRICS, REAL_VALUED_ARRAY
 from study.plan.finished import State, winner
 from study.plan.spec import DatasetSpec, StudySpec
 from study.plan.tasks import Cell, Job, Task, all_tasks
+from study.record.evaluation_file import to_npz
 from study.record.export import export
 from study.record.ledger import Ledger
+from study.record.run_files import EVALUATION, FILES
 from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
 
@@ -151,11 +152,12 @@ def write_study(
         if state is None or (task.kind == "test" and untested):
             continue
         outcome, curve, arrays = model.run(ledger.begin(task), state)
+        files = {}
         if arrays is not None:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **arrays)
-            write_atomically(folder.evaluation(task), buffer.getvalue())
-        ledger.finish(task, state, outcome, curve)
+            content = to_npz(arrays)
+            write_atomically(folder.evaluation(task), content)
+            files[EVALUATION] = sha256(content)
+        ledger.finish(task, state, {**outcome, FILES: files}, curve)
     export(ledger, folder)
     return folder.path
 

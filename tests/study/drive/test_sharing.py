@@ -16,6 +16,8 @@ import pytest
 from optuna.trial import TrialState
 
 import run_study as command
+from analysis.study_records import load_study
+from analysis.verify import verify
 from hasher.errors import UserError
 from study.drive.budget import Budget
 from study.drive.execution import Execution
@@ -27,6 +29,7 @@ from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks
 from study.record import claims
 from study.record.ledger import Ledger
+from study.record.manifest import read_manifest
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
 from study.record.stored import read_finished, study_names, task_of
@@ -135,12 +138,28 @@ def test_a_study_that_is_shared_is_the_one_that_is_not(
             assert others.exists()  # that driver may go on from it
             with pytest.raises(UserError, match="is run by a driver on"):
                 run_tiny(tiny, tmp_path, storage=sqlite_url)
+            assert is_open(first.folder) and verify(load_study(first.folder.path)) == []
         second = run_tiny(tiny, tmp_path, storage=sqlite_url, share=True)
     assert (second.counts.left, second.elsewhere) == (0, 0) and not others.exists()
     ours, theirs = (pd.read_csv(one.folder.records).drop(columns=WHEN) for one in (second, finished))
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     for task in all_tasks(tiny):
         assert task.kind == "search" or second.folder.evaluation(task).exists()
+    assert not is_open(second.folder) and verify(load_study(second.folder.path)) == []
+    lost = second.folder.evaluation(all_tasks(tiny)[-3])
+    whole = lost.read_bytes()
+    lost.unlink()
+    assert len(verify(load_study(second.folder.path))) >= 1
+    with runs_here():
+        third = run_tiny(tiny, tmp_path, storage=sqlite_url, share=True)
+    assert lost.read_bytes() == whole and third.counts.left == 0
+    assert not is_open(third.folder) and verify(load_study(third.folder.path)) == []
+
+
+def is_open(folder: StudyFolder) -> bool:
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    return manifest.is_open
 
 
 def test_a_sitting_removes_its_own_checkpoints(tmp_path: Path) -> None:
