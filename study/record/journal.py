@@ -119,7 +119,7 @@ class Journal(BaseJournalBackend):
             raise
 
 
-class DamagedJournalError(Exception):
+class DamagedJournalError(ValueError):
     """A record in the midst of a journal is none. The message says where, and why."""
 
 
