@@ -60,9 +60,35 @@ def as_multi_hot(values: NDArray[Any], name: str) -> NDArray[np.bool_]:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise UserError(
-            f"{name}: {values[row, column]} in row {row}, column {column}, expected 0 or 1, a column a class"
+            f"{name}: {values[row, column]} in row {row}, column {column}, expected one label an item, or 0 and 1 in a "
+            f"column for each class"
         )
     return found
+
+
+def check_multi_hot(labels: Labels, shape: tuple[int, int], where: str) -> None:
+    """Raise `UserError` unless `labels` are booleans of this shape, (items, classes)."""
+    if labels.dtype != np.bool_ or labels.shape != shape:
+        raise UserError(
+            f"{where}: labels are {labels.dtype} of shape {labels.shape}, expected booleans of shape {shape}: a row an "
+            f"item, a column a class"
+        )
+
+
+def names_of_columns(count: int, names: NDArray[Any] | None, where: str) -> tuple[str, ...]:
+    """The classes' names as they are in a file, their numbers where there are none.
+
+    Raises:
+        UserError: something else than `count` strings.
+    """
+    if names is None:
+        return tuple(map(str, range(count)))
+    if names.shape != (count,) or names.dtype.kind != "U":
+        raise UserError(
+            f"{where}: class_names is {names.dtype} of shape {names.shape}, expected ({count},) strings, one a column "
+            f"of labels"
+        )
+    return tuple(map(str, names))
 
 
 def is_labelled(labels: Labels) -> NDArray[np.bool_]:
@@ -90,10 +116,10 @@ def has_any_of(labels: Labels, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def names_of(labels: Labels, class_names: Sequence[str]) -> NDArray[np.str_]:
-    """The classes of items in words, (n,) or of the shape of single labels; "" where there is none."""
-    if labels.ndim == 2 and labels.dtype == np.bool_:
-        return np.array([", ".join(class_names[one] for one in np.flatnonzero(row)) for row in labels], dtype=np.str_)
-    return np.array([*class_names, ""])[labels]  # -1 is the last
+    """The classes of each item in words, several joined by commas, "" where there is none: (n,)."""
+    if labels.ndim == 1:
+        return np.array([*class_names, ""])[labels]  # -1 is the last
+    return np.array([", ".join(class_names[one] for one in np.flatnonzero(row)) for row in labels], dtype=np.str_)
 
 
 def label_words(labels: NDArray[np.bool_]) -> NDArray[np.uint64]:

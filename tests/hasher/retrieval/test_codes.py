@@ -80,7 +80,10 @@ def test_every_form_of_codes_is_the_same_code(form):
             {"database_labels": np.eye(3), "query_labels": np.ones((3, 2), bool)},
             r"database_labels: shape \(3, 3\) does not go with query_labels of shape \(3, 2\)",
         ),
-        ({"query_labels": [[0, 1], [1, 2], [0, 0]]}, "query_labels: 2 in row 1, column 1, expected 0 or 1"),
+        (
+            {"query_labels": [[0, 1], [1, 2], [0, 0]]},
+            "query_labels: 2 in row 1, column 1, expected one label",
+        ),
         ({"query_labels": np.zeros((3, 0))}, r"query_labels: float64 of shape \(3, 0\), expected integers of shape"),
         ({"query_labels": np.zeros((3, 1, 1))}, r"query_labels: expected labels of shape \(n,\), or several an item"),
         ({"query_labels": [["a"], ["b"], ["c"]]}, "query_labels: <U1 of shape"),
