@@ -13,7 +13,7 @@ import pandas as pd
 
 from hasher.errors import UserError
 from hasher.methods.registry import find_method
-from hasher.retrieval.metrics import METRICS, SCORES, Metric
+from hasher.retrieval.metrics import ADDED, METRICS, SCORES, Metric
 from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
@@ -27,8 +27,8 @@ Arrays = dict[str, np.ndarray]
 Made = TypeVar("Made")
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", *(score.name for score in SCORES),
-           "device_seconds")  # fmt: skip
+_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed",
+           *(score.name for score in SCORES if score.name not in ADDED), "device_seconds")  # fmt: skip
 
 #: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
 _TEXT = ("dataset", "family", "method", "kind", "state", "scored_on", "started", "data_fingerprint", "host", "device",
@@ -151,6 +151,7 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     if missing:
         raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
+    records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
     return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
 
@@ -165,6 +166,11 @@ def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None
     return table.assign(score=table[spec.objective]) if spec.objective in table else table
+
+
+def _with_every_score(records: pd.DataFrame) -> pd.DataFrame:
+    """Scores that a study of an older version lacks are missing values."""
+    return records.assign(**{name: float("nan") for name in ADDED if name not in records})
 
 
 def _text_hyperparameters(spec: StudySpec) -> set[str]:

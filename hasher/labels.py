@@ -16,8 +16,8 @@ from hasher.errors import UserError
 
 UNLABELLED = -1
 
-#: Either form.
-Labels = NDArray[np.int64] | NDArray[np.bool_]
+#: Either form; which of the two, the number of dimensions tells and no type checker.
+Labels = NDArray[Any]
 
 
 def multi_hot(lists: Iterable[Iterable[Any]]) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
@@ -93,7 +93,7 @@ def names_of_columns(count: int, names: NDArray[Any] | None, where: str) -> tupl
 
 def is_labelled(labels: Labels) -> NDArray[np.bool_]:
     """Which items have a label: (n,)."""
-    return labels >= 0 if labels.ndim == 1 else labels.any(axis=1)
+    return np.asarray(labels >= 0 if labels.ndim == 1 else labels.any(axis=1))
 
 
 def item_classes(labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -112,14 +112,15 @@ def class_sizes(labels: Labels, classes: int) -> NDArray[np.int64]:
 
 def has_any_of(labels: Labels, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which items have a label among `classes`: (n,)."""
-    return np.isin(labels, classes) if labels.ndim == 1 else labels[:, classes].any(axis=1)
+    return np.asarray(np.isin(labels, classes) if labels.ndim == 1 else labels[:, classes].any(axis=1))
 
 
 def names_of(labels: Labels, class_names: Sequence[str]) -> NDArray[np.str_]:
     """The classes of each item in words, several joined by commas, "" where there is none: (n,)."""
     if labels.ndim == 1:
         return np.array([*class_names, ""])[labels]  # -1 is the last
-    return np.array([", ".join(class_names[one] for one in np.flatnonzero(row)) for row in labels], dtype=np.str_)
+    names = np.array(class_names, dtype=np.str_)
+    return np.array([", ".join(names[row]) for row in labels], dtype=np.str_)
 
 
 def label_words(labels: NDArray[np.bool_]) -> NDArray[np.uint64]:

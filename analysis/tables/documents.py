@@ -16,6 +16,7 @@ from analysis.rivals import has_rivals
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
 from analysis.tables.competitors import competitors_table
+from analysis.tables.conventions import conventions_table, has_conventions
 from analysis.tables.cost import cost_by_family_table, cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_tables
@@ -66,6 +67,8 @@ def _documents(results: DatasetResults) -> list[Document]:
     tuned = [table for table in (tunability_table(results), tuning_curve_table(results)) if table.rows]
     if tuned:
         found.append(Document("tuning", "cost", tuned))
+    if has_conventions(results):
+        found.append(Document("conventions", "results", [conventions_table(results)]))
     if competitors(results.dataset):
         found.append(Document("competitors", "paper", [competitors_table(results)]))
     return found

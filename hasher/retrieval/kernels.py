@@ -188,7 +188,7 @@ def shared_histograms(
     buffers = np.empty((2, TILE), np.uint16)
     partial = np.zeros((TURNS, counts.shape[1] * sharing.shape[1]), np.int64)
     for i in range(queries.shape[0]):
-        width = 1
+        width: Any = 1
         for word in range(query_labels.shape[1]):
             width += np.intp(popcount(query_labels[i, word]))
         add_shared(queries[i], query_labels[i], database, database_labels, width, buffers, partial)

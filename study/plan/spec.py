@@ -22,6 +22,7 @@ from pydantic import (
 
 from hasher.contract import STUDY_FIELDS, MethodConfig
 from hasher.data import SplitConfig, dataset_name
+from hasher.data.splits import UnseenClasses
 from hasher.errors import UserError, first_error
 from hasher.methods.registry import find_method, methods
 from hasher.retrieval.metrics import METRICS
@@ -46,6 +47,8 @@ class DatasetSpec(_Strict):
     test_queries: int | None = Field(None, ge=1)
     validation_queries: int | None = Field(None, ge=1)
     max_database: int | None = Field(None, ge=2)
+    max_training: int | None = Field(None, ge=2)
+    unseen_classes: UnseenClasses | None = None
 
     @field_validator("source")
     @classmethod
