@@ -21,6 +21,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def clipart_folders(data: EmbeddingSet, left_out: Sequence[str], least: int) -> 
     """
     if data.paths is None:
         raise UserError(f"{data.source}: holds no paths, embed the folder of the package")
-    above = len(_common_folder(data.paths))
+    above = len(_common_folder(data.paths.tolist()))
     inside = ["/".join(PurePath(path).parts[above:-1]) for path in data.paths]
     rows = [row for row, folder in enumerate(inside) if not _is_below(folder, left_out)]
     # a drawing without copies has a negative group, and becomes one of its own
@@ -108,7 +109,7 @@ def _with_those_around(folder: str) -> list[str]:
 
 def save(data: EmbeddingSet, path: Path) -> None:
     """Write `data` as an ``.npz`` file, whole or not at all."""
-    known = {"is_query": data.is_query, "groups": data.groups, "paths": data.paths}
+    known: dict[str, Any] = {"is_query": data.is_query, "groups": data.groups, "paths": data.paths}
     content = io.BytesIO()
     np.savez(
         content, features=data.features, labels=data.labels, class_names=np.array(data.class_names),

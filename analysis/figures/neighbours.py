@@ -50,7 +50,8 @@ def nearest_neighbours(results: DatasetResults) -> StudyFigure:
     if isinstance(shown, str):
         return nothing_to_draw(key, title, shown)
     labelled, correct = shown.found.labelled, shown.found.correct
-    several = np.ndim(shown.found.database.labels) == 2
+    labels = shown.found.database.labels
+    several = labels is not None and labels.ndim == 2
     apart, own = ("share no class with their query", "classes") if several else ("are of another class", "class")
     sentence = (
         f"{label(cell.method)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "

@@ -41,7 +41,7 @@ class Results:
             return self.labelled & (self._query_classes[:, None] == self._item_classes)
         names = list(dict.fromkeys((*self.queries.class_names, *self.database.class_names)))
         asked, stored = (label_words(side.of_classes(names)) for side in (self.queries, self.database))
-        return (asked[:, None] & stored[self.found.items]).any(axis=2)
+        return np.asarray((asked[:, None] & stored[self.found.items]).any(axis=2))
 
     @property
     def precision(self) -> float | None:
