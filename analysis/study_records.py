@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.record_table import read_table
 from hasher.errors import UserError
-from hasher.retrieval.metrics import METRICS, SCORES, Metric
+from hasher.retrieval.metrics import ADDED, METRICS, SCORES, Metric
 from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
@@ -24,8 +24,8 @@ from study.record.study_folder import StudyFolder
 Made = TypeVar("Made")
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", *(score.name for score in SCORES),
-           "device_seconds")  # fmt: skip
+_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed",
+           *(score.name for score in SCORES if score.name not in ADDED), "device_seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,5 +149,11 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     if missing:
         raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
+    records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
     return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
+
+
+def _with_every_score(records: pd.DataFrame) -> pd.DataFrame:
+    """Scores that a study of an older version lacks are missing values."""
+    return records.assign(**{name: float("nan") for name in ADDED if name not in records})

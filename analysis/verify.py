@@ -18,7 +18,7 @@ from analysis.study_records import StudyRecords
 from analysis.summary import tested_runs
 from analysis.tables import render_tables
 from hasher.errors import UserError
-from hasher.retrieval.metrics import METRICS, REAL_VALUED, REAL_VALUED_ARRAY
+from hasher.retrieval.metrics import BY_QUERY, METRICS, REAL_VALUED, REAL_VALUED_ARRAY
 from study.plan.finished import STATES, done
 from study.plan.tasks import Cell, Task, all_tasks
 from study.record.ledger import spec_digest
@@ -216,7 +216,7 @@ def _against_evaluations(study: StudyRecords, cell: Cell, stored: _Stored) -> It
             yield f"{path}: missing, {_name(task)} is complete"
             continue
         recomputed = {"queries": len(arrays["query_index"])}
-        by_query = {**{name: metric.array for name, metric in METRICS.items()}, REAL_VALUED.name: REAL_VALUED_ARRAY}
+        by_query = {**{name: metric.array for name, metric in BY_QUERY.items()}, REAL_VALUED.name: REAL_VALUED_ARRAY}
         for name, array in by_query.items():
             if array in arrays:
                 recomputed[name] = arrays[array].mean()

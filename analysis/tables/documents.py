@@ -17,6 +17,7 @@ from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
 from analysis.tables.cheapest import cheapest_table
 from analysis.tables.competitors import competitors_table
+from analysis.tables.conventions import conventions_table, has_conventions
 from analysis.tables.cost import cost_by_family_table, cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_tables
@@ -73,6 +74,8 @@ def _documents(results: DatasetResults) -> list[Document]:
     ]
     if tuned:
         found.append(Document("tuning", "cost", tuned))
+    if has_conventions(results):
+        found.append(Document("conventions", "results", [conventions_table(results)]))
     if competitors(results.dataset):
         found.append(Document("competitors", "paper", [competitors_table(results)]))
     return found

@@ -10,6 +10,7 @@ from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
 from hasher.data.folder import load_folder
 from hasher.data.gaussian import gaussian_recipe, load_gaussian
+from hasher.data.mirflickr import load_mirflickr, load_relevant_mirflickr
 from hasher.data.npz import load_npz
 from hasher.errors import DataNotFound, UserError
 
@@ -19,6 +20,8 @@ DEFAULT_DATA_DIR = Path("data")
 BUILT_IN: dict[str, Callable[[Path], EmbeddingSet]] = {
     "digits": lambda data_dir: load_digits(),
     "fashion_mnist": load_fashion_mnist,
+    "mirflickr25k": load_mirflickr,
+    "mirflickr25k_r1": load_relevant_mirflickr,
 }
 
 #: Bytes of a name, of the 255 that names of files have: some have more after it.

@@ -24,6 +24,7 @@ from pydantic import (
 
 from hasher.contract import STUDY_FIELDS, MethodConfig
 from hasher.data import SplitConfig, dataset_name
+from hasher.data.splits import UnseenClasses
 from hasher.errors import UserError, first_error
 from hasher.methods.registry import find_method, methods
 from hasher.retrieval.metrics import METRICS
@@ -43,6 +44,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+#: Keys of a data set that studies of format 3 were begun without.
+LATER_DATASET_KEYS = ("max_training", "unseen_classes")
+
+
 class DatasetSpec(_Strict):
     """One data set and how much of it is used. `source` is a built-in name, an embedding file or a folder."""
 
@@ -50,6 +55,8 @@ class DatasetSpec(_Strict):
     test_queries: int | None = Field(None, ge=1)
     validation_queries: int | None = Field(None, ge=1)
     max_database: int | None = Field(None, ge=2)
+    max_training: int | None = Field(None, ge=2)
+    unseen_classes: UnseenClasses | None = None
 
     @field_validator("source")
     @classmethod

@@ -10,13 +10,14 @@ import numpy as np
 
 from hasher.arrays import opened_archive
 from hasher.errors import UserError
-from hasher.retrieval.metrics import METRICS, REAL_VALUED_ARRAY
+from hasher.retrieval.metrics import ADDED, METRICS, REAL_VALUED_ARRAY
 
 #: The arrays by name; `study.work.runs` says what is in them.
 Arrays = dict[str, np.ndarray]
 
 #: Arrays of one length, the first of each of which says it.
-_BY_QUERY = ("query_index", *(metric.array for metric in METRICS.values()))
+_BY_QUERY = ("query_index", *(metric.array for name, metric in METRICS.items() if name not in ADDED))
+_BY_QUERY_LATER = tuple(METRICS[name].array for name in ADDED)  #: that older studies lack
 _BY_CUTOFF = ("cutoffs", "precision_at_n", "map_at_cutoffs")
 #: What rankings by codes have beside; rankings by vectors have none of it.
 _BY_RADIUS = ("precision_by_radius", "recall_by_radius")
@@ -51,7 +52,7 @@ def _problems(arrays: Arrays) -> Iterator[str]:
     for name, values in arrays.items():
         if values.dtype.kind not in "iuf" or values.ndim != (2 if name == "bit_correlation" else 1):
             yield f"{name} holds {values.dtype} of shape {values.shape}, expected a row of numbers"
-    by_query = (*_BY_QUERY, *([REAL_VALUED_ARRAY] if REAL_VALUED_ARRAY in arrays else []))
+    by_query = (*_BY_QUERY, *(name for name in (*_BY_QUERY_LATER, REAL_VALUED_ARRAY) if name in arrays))
     for group in (by_query, _BY_CUTOFF, *((_BY_RADIUS, _BY_BIT) if of_codes else ())):
         for name in group[1:]:
             if len(arrays[name]) != len(arrays[group[0]]):

@@ -24,7 +24,7 @@ from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from study.plan.dimensions import distributions
 from study.plan.finished import Finished, State, done, winning_task
-from study.plan.spec import StudySpec
+from study.plan.spec import LATER_DATASET_KEYS, StudySpec
 from study.plan.tasks import Cell, Job, Task
 from study.record.generations import fitting_generation, latest_generation
 from study.record.journal import batched, sync
@@ -279,6 +279,11 @@ class Ledger:
 
 
 def spec_digest(spec: StudySpec) -> str:
-    """A hash of everything in a spec that decides results."""
-    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    """A hash of everything in a spec that decides results. Keys that came later count where they say something, so that
+    studies of before go on."""
+    content = spec.model_dump(mode="json", exclude={"description"})
+    for dataset in content["datasets"]:
+        for key in LATER_DATASET_KEYS:
+            if dataset[key] is None:
+                del dataset[key]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -25,7 +25,7 @@ from hasher.files import sha256, write_atomically
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
-from hasher.retrieval.metrics import METRICS, REAL_VALUED_ARRAY
+from hasher.retrieval.metrics import BY_QUERY, REAL_VALUED_ARRAY
 from study.plan.finished import State, winner
 from study.plan.spec import DatasetSpec, StudySpec
 from study.plan.tasks import Cell, Job, Task, all_tasks
@@ -190,7 +190,7 @@ class _Model:
         if state == "diverged":
             return outcome | {"error": "loss is nan at epoch 3"}, curve, None
         arrays = self._evaluation(task, rng)
-        scores = {name: float(arrays[metric.array].mean()) for name, metric in METRICS.items()}
+        scores = {name: float(arrays[metric.array].mean()) for name, metric in BY_QUERY.items()}
         if REAL_VALUED_ARRAY in arrays:  # of codes
             scores["map_released"] = 0.9 + 0.05 * scores["map"]
             scores["map_real_valued"] = float(arrays[REAL_VALUED_ARRAY].mean())
@@ -239,6 +239,12 @@ class _Model:
             "precision_at_radius_2_by_query": np.full(
                 count, np.nan if cell.method in REFERENCES else scores.mean() / 2
             ),
+            "ndcg_by_query": scores + 0.2,
+            "ndcg_at_k_by_query": scores + 0.1,
+            "map_at_1000_by_query": scores + 0.02,
+            "map_at_5000_by_query": scores,
+            "map_best_ties_by_query": scores + 0.03,
+            "map_worst_ties_by_query": scores - 0.04,
             "cutoffs": cutoffs,
             "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
             "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),
