@@ -10,14 +10,14 @@ import numpy as np
 
 from hasher.arrays import opened_archive
 from hasher.errors import UserError
-from hasher.retrieval.metrics import ADDED, METRICS, REAL_VALUED_ARRAY
+from hasher.retrieval.metrics import ADDED, BY_QUERY, METRICS, REAL_VALUED_ARRAY
 
 #: The arrays by name; `study.work.runs` says what is in them.
 Arrays = dict[str, np.ndarray]
 
 #: Arrays of one length, the first of each of which says it.
 _BY_QUERY = ("query_index", *(metric.array for name, metric in METRICS.items() if name not in ADDED))
-_BY_QUERY_LATER = tuple(METRICS[name].array for name in ADDED)  #: that older studies lack
+_BY_QUERY_LATER = tuple(BY_QUERY[name].array for name in ADDED)  #: that older studies lack
 _BY_CUTOFF = ("cutoffs", "precision_at_n", "map_at_cutoffs")
 #: What rankings by codes have beside; rankings by vectors have none of it.
 _BY_RADIUS = ("precision_by_radius", "recall_by_radius")
