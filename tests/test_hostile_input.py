@@ -1,6 +1,6 @@
 """Files and machines that mean no good, through the commands that people type: one line, exit code 2, nothing written.
 
-`benchmarks/fuzz` looks for what is not known yet; here is what was found.
+`benchmarks/fuzz.py` looks for what is not known yet; here is what was found.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import hasher.__main__ as hasher_command
 import run_study
 from analysis.study_records import load_study
 from analysis.tables import render_tables
-from benchmarks.fuzz.mutation import mutated
-from benchmarks.fuzz.small_study import run_small_study
+from benchmarks.fuzzing.mutation import mutated
+from benchmarks.fuzzing.small_study import run_small_study
 from hasher.command_line import command
 from hasher.data import idx
 from hasher.data.vectors import Items, Vectors

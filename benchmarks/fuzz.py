@@ -28,8 +28,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.fuzz.cases import WRONG, Outcome, run_case
-from benchmarks.fuzz.readers import Reader, make_files, readers
+from benchmarks.fuzzing.cases import WRONG, Outcome, run_case
+from benchmarks.fuzzing.readers import Reader, make_files, readers
 
 
 @dataclass
