@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import hasher.__main__ as hasher_command
 import run_study
@@ -110,6 +112,7 @@ def make_files(folder: Path) -> None:
         np.save(folder / "tree" / f"class{number % 3}" / f"{number}.npy", vector)
     method = find_method("gcn")
     config = method.configure({"bits": BITS, "ae_width": 8})
+    torch.manual_seed(0)
     hasher = SavedHasher(method, config, method.model(config, WIDTH).eval(), {"dataset": "mine", "seed": 1})
     save_hasher(hasher, folder / "m.safetensors")
     items = Items("mine.npz", np.arange(ITEMS), labels, ("cat", "dog", "emu"), paths)
@@ -119,10 +122,11 @@ def make_files(folder: Path) -> None:
     HammingIndex.of_packed(packed, BITS).save(folder / "codes.faiss", codes.fingerprint)
     pictures = b"\0\0\x08\x03" + b"".join(size.to_bytes(4, "big") for size in (5, 4, 4)) + bytes(80)
     (folder / "pictures.idx").write_bytes(pictures)
-    (folder / "pictures.idx.gz").write_bytes(gzip.compress(pictures))
+    (folder / "pictures.idx.gz").write_bytes(gzip.compress(pictures, mtime=0))
     (folder / "space.yaml").write_text(SPACE)
-    (folder / "study.yaml").write_text(STUDY.replace("mine.npz", str(folder / "mine.npz")))
-    run_small_study(folder / "study.yaml", folder / "runs")
+    (folder / "study.yaml").write_text(STUDY)
+    with contextlib.chdir(folder):
+        run_small_study(Path("study.yaml"), Path("runs"))
 
 
 def _encode_both() -> int:
