@@ -21,10 +21,13 @@ _NUMBERS = re.compile(r"[-+.,%±–()\s\d]*([eE][-+]?\d+)?|[-+]?(inf|nan)")
 
 
 def as_text(value: Any) -> Any:
-    """A cell as it may be written: `value` itself unless it is text that would be computed."""
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBERS.fullmatch(value):
-        return f"'{value}"
-    return value
+    """A cell as it may be written: `value` itself unless it is text that would be computed, or would break its row: to
+    spreadsheets a carriage return ends a line, and `csv` puts no quotes around it."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n") if "\r" in value else value
+    bare = text.lstrip("'")  # which `restored` is to tell from those that are put here
+    return f"'{text}" if _FORMULA.match(bare) and not _NUMBERS.fullmatch(bare) else text
 
 
 def restored(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from hasher.commands.options import method_name
 from hasher.console import say
 from hasher.contract import Training, epochs_left
-from hasher.csv_text import frame_to_csv
+from hasher.csv_text import frame_to_csv, restored
 from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.files import open_regular, write_atomically
@@ -128,7 +128,7 @@ def _append(path: Path, row: dict[str, Any]) -> None:
     if path.exists():
         try:
             with open_regular(path) as file:
-                table = pd.concat([pd.read_csv(file), table], ignore_index=True)
+                table = pd.concat([restored(pd.read_csv(file)), table], ignore_index=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
             raise UserError(f"{path}: not a CSV file that a row can be added to") from None
     write_atomically(path, frame_to_csv(table))

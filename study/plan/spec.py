@@ -129,7 +129,7 @@ class StudySpec(_Strict):
     """One study: every key of a search-space file. See `search_spaces/README.md` for the format in words."""
 
     format: int = Field(FORMAT, description="of the frozen study; a search space need not name it")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the study folder")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200, description="names the study folder")
     description: str = ""
     datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
     methods: MethodNames = Field(

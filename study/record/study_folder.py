@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,7 +139,8 @@ class StudyFolder:
     def shared(self) -> Iterator[None]:
         """Hold the study together with other drivers that share it. Raises `UserError` where one has it alone."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.lock.open("ab") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # a link would lead to a file of others
+        with os.fdopen(os.open(self.lock, flags, 0o644), "wb") as file:
             deadline = time.monotonic() + 0.5
             while True:
                 try:
