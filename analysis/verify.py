@@ -164,7 +164,7 @@ def _against_journal(study: StudyRecords, stored: _Stored) -> Iterator[str]:
             yield _shortly(study, stored.lost[task])
 
 
-def _equal(recorded: object, expected: object) -> bool:
+def _equal(recorded: Any, expected: Any) -> bool:
     if expected is None or expected == "":  # a gap in the table
         return bool(pd.isna(recorded))
     if isinstance(recorded, float | int | np.number) and isinstance(expected, float | int | np.number):

@@ -97,7 +97,7 @@ def finished_of(
 def _state(stored: Any) -> State:
     if stored not in STATES:
         raise ValueError(stored)
-    return stored  # type: ignore[no-any-return]
+    return stored
 
 
 def _damaged(what: str, stored: object) -> UserError:
