@@ -133,10 +133,10 @@ class _Sitting:
         try:
             budget, interrupted = self._run(ledger, trackers)
         finally:
-            with self.folder.writing():
-                records = export(ledger, self.folder)
-                sync(self.storage)
-                close_manifest(self.folder, self.spec, ledger.finished)
+            records = export(ledger, self.folder)
+        with self.folder.writing():  # not where an error ends it: the storage may then have runs that are open
+            sync(self.storage)
+            close_manifest(self.folder, self.spec, ledger.finished)
         return self._result(ledger, records, interrupted, budget.spent)
 
     def with_others(self, trackers: Trackers) -> StudyResult:
