@@ -50,15 +50,20 @@ def verify(study: StudyRecords) -> list[str]:
 
 
 def _differences(study: StudyRecords) -> Iterator[str]:
+    manifest, stored = None, _Stored.nothing()
     try:
         manifest = read_manifest(study.folder)
-        yield from against_manifest(study.folder, manifest) if manifest else ()
+    except UserError as error:
+        yield _shortly(study, error)
+    if manifest is not None:
+        yield from against_manifest(study.folder, manifest)
+    yield from _against_plan(study)
+    try:
         stored = _Stored.read(study, is_open=manifest is not None and manifest.is_open)
     except UserError as error:
         yield _shortly(study, error)
-        manifest, stored = None, _Stored.nothing()
-    yield from _against_plan(study)
-    yield from _against_journal(study, stored)
+    else:
+        yield from _against_journal(study, stored)
     for dataset in study.datasets:
         for cell in study.cells(dataset):
             yield from _against_winner(study, cell)
