@@ -51,12 +51,8 @@ def _hyperparameters(spec: StudySpec, kind: type | tuple[type, ...]) -> set[str]
 
 def _check(table: pd.DataFrame, path: Path, spec: StudySpec) -> None:
     sampled = {key for key, ranges in spec.space.items() if all(one.type != "categorical" for one in ranges)}
-    numbers = {
-        *_NUMBERS,
-        *_hyperparameters(spec, (int, float)),
-        *sampled,
-        *(column for column in map(str, table) if _is_loss(column)),
-    }
+    losses = {str(column) for column in table if str(column).startswith("loss")}
+    numbers = {*_NUMBERS, *_hyperparameters(spec, (int, float)), *sampled, *losses}
     for column in numbers - _hyperparameters(spec, (bool, str)):
         if column in table:
             wrong = _not_numbers(table[column], column in _WHOLE)
@@ -66,10 +62,6 @@ def _check(table: pd.DataFrame, path: Path, spec: StudySpec) -> None:
             _refuse(table[column], table[column].isna(), "one in every row", path)
     if "superseded" in table:
         _refuse(table["superseded"], ~table["superseded"].isin([True, False]), "True or False", path)
-
-
-def _is_loss(column: str) -> bool:
-    return column.startswith("loss")
 
 
 def _not_numbers(values: pd.Series, whole: bool) -> pd.Series:

@@ -50,15 +50,20 @@ def verify(study: StudyRecords) -> list[str]:
 
 
 def _differences(study: StudyRecords) -> Iterator[str]:
+    manifest, stored = None, _Stored.nothing()
     try:
         manifest = read_manifest(study.folder)
-        yield from against_manifest(study.folder, manifest) if manifest else ()
+    except UserError as error:
+        yield _shortly(study, error)
+    if manifest is not None:
+        yield from against_manifest(study.folder, manifest)
+    yield from _against_plan(study)
+    try:
         stored = _Stored.read(study, is_open=manifest is not None and manifest.is_open)
     except UserError as error:
         yield _shortly(study, error)
-        manifest, stored = None, _Stored.nothing()
-    yield from _against_plan(study)
-    yield from _against_journal(study, stored)
+    else:
+        yield from _against_journal(study, stored)
     for dataset in study.datasets:
         for cell in study.cells(dataset):
             yield from _against_winner(study, cell)
@@ -164,7 +169,7 @@ def _against_journal(study: StudyRecords, stored: _Stored) -> Iterator[str]:
             yield _shortly(study, stored.lost[task])
 
 
-def _equal(recorded: Any, expected: object) -> bool:
+def _equal(recorded: Any, expected: Any) -> bool:
     if expected is None or expected == "":  # a gap in the table
         return bool(pd.isna(recorded))
     if isinstance(recorded, float | int | np.number) and isinstance(expected, float | int | np.number):

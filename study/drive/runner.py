@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -28,12 +29,12 @@ from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell, Task
+from study.plan.tasks import Cell, Task, all_tasks
 from study.record.claims import claimed, refuse_claims_within
 from study.record.export import export
 from study.record.journal import repair, sync
 from study.record.ledger import Ledger
-from study.record.manifest import close_manifest, open_manifest
+from study.record.manifest import close_manifest, journal_has_changed, open_manifest
 from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
@@ -88,6 +89,11 @@ def run_study(
             closing.enter_context(shared.kept_up(folder))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
+            if journal_has_changed(folder):
+                warnings.warn(
+                    f"{folder.journal}: not what it was when {folder.manifest.name} was written; the study goes on",
+                    stacklevel=2,
+                )
             repair(folder.journal)
         storage = open_storage(options.storage or str(folder.journal))
         sitting = _Sitting(spec, folder, storage, data, options, deadline, shared, console, trainable)
@@ -128,10 +134,10 @@ class _Sitting:
         try:
             budget, interrupted = self._run(ledger, trackers)
         finally:
-            with self.folder.writing():
-                records = export(ledger, self.folder)
-                sync(self.storage)
-                close_manifest(self.folder, self.spec, ledger.finished)
+            records = export(ledger, self.folder)
+        with self.folder.writing():  # not where an error ends it: the storage may then have runs that are open
+            sync(self.storage)
+            close_manifest(self.folder, self.spec, ledger.finished)
         self._forget_checkpoints()
         return self._result(ledger, records, interrupted, budget.spent)
 
@@ -139,8 +145,7 @@ class _Sitting:
         """Cells that no other driver has, some at a time, until there are none."""
         most = 2 * (self.options.max_concurrent or os.cpu_count() or 1)
         interrupted, spent, stopped, used = 0, None, False, False
-        known = read_finished(self.spec, self.storage)
-        lost: Collection[Task] = known
+        lost: Collection[Task] = all_tasks(self.spec)
         while not stopped:
             known = read_finished(self.spec, self.storage)
             lost = lost_runs(self.folder, self.spec, known, lost)
@@ -160,6 +165,7 @@ class _Sitting:
             trackers.close()
         with self.folder.writing():
             ledger = self._ledger(held=[])
+            ledger.run_again(lost_runs(self.folder, self.spec, ledger.finished, lost))
             result = self._result(ledger, export(ledger, self.folder), interrupted, spent)
             if not result.counts.left:  # nobody runs anything any more, or could go on from a checkpoint
                 close_manifest(self.folder, self.spec, ledger.finished)

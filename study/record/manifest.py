@@ -25,6 +25,7 @@ from study.record.study_folder import StudyFolder
 _MADE = ("tables/", "figures/", "report.html")
 #: Folders in which there is nothing but files of the study.
 _FOLDERS = ("evaluations", "models", "tables", "figures")
+_WHAT_TO_DO = "as `sha256sum` writes them: remove it, the study's command writes another"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _TITLE = "# SHA-256 of the files of this study, for `sha256sum -c manifest.sha256` and `python -m analysis verify`\n"
 _OPEN = "# Open: a driver has the study, or was killed as it had it. It writes the digests as it stops.\n"
@@ -63,10 +64,26 @@ def read_manifest(folder: StudyFolder) -> Manifest | None:
             if found and ".." not in found[2].split("/") and not found[2].startswith("/"):
                 digests[found[2]] = found[1]
             elif not line.startswith("#"):
-                raise UserError(f"{folder.manifest}: line {number} is no digest and path, as `sha256sum` writes them")
+                raise UserError(f"{folder.manifest}: line {number} is no digest and path, {_WHAT_TO_DO}")
     except UnicodeDecodeError:
-        raise UserError(f"{folder.manifest}: not text, as `sha256sum` writes it") from None
+        raise UserError(f"{folder.manifest}: not text, {_WHAT_TO_DO}") from None
     return Manifest(digests)
+
+
+def read_closed_manifest(folder: StudyFolder) -> Manifest | None:
+    """None where it is open, damaged or missing, so that nothing is vouched for."""
+    try:
+        manifest = read_manifest(folder)
+    except UserError:
+        return None
+    return None if manifest is None or manifest.is_open else manifest
+
+
+def journal_has_changed(folder: StudyFolder) -> bool:
+    """Whether the journal is another than the manifest vouches for."""
+    manifest = read_closed_manifest(folder)
+    digest = manifest and manifest.digests.get(folder.journal.name)
+    return bool(digest) and folder.journal.exists() and sha256(folder.journal) != digest
 
 
 def _write(folder: StudyFolder, digests: dict[str, str]) -> None:
@@ -86,7 +103,7 @@ def close_manifest(folder: StudyFolder, spec: StudySpec, finished: FinishedRuns)
     Files of runs that count have the digests of their record; for what lies about of others, its own.
     """
     recorded = {_name(folder, path): digest for path, digest in recorded_digests(folder, spec, finished).items()}
-    before = read_manifest(folder)
+    before = read_closed_manifest(folder)
     made = {name: digest for name, digest in (before.digests if before else {}).items() if is_made(name)}
     others = {
         name: sha256(folder.path / name) for name in files_of(folder) if name not in recorded and not is_made(name)

@@ -14,7 +14,7 @@ from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSy
 
 from hasher.errors import UserError
 from hasher.files import read_regular, write_atomically
-from study.record.manifest import read_manifest
+from study.record.manifest import read_closed_manifest
 from study.record.study_folder import StudyFolder
 
 #: Seconds between two copies of the study folder.
@@ -77,8 +77,8 @@ class SharedStorage:
     def copy(self, folder: StudyFolder) -> None:
         """Copy what has changed in the study folder since this was last called."""
         journal, seen = read_regular(folder.journal) if folder.journal.exists() else None, _state(folder.journal)
-        manifest = read_manifest(folder)
-        if manifest is not None and manifest.is_open:
+        closed = read_closed_manifest(folder) is not None
+        if not closed:
             self._copy_file(folder, folder.manifest)
         for path in sorted(folder.path.rglob("*")):
             name, apart = path.relative_to(folder.path).as_posix(), path in (folder.journal, folder.manifest)
@@ -87,7 +87,7 @@ class SharedStorage:
         if journal is not None and self._copied.get(folder.journal.name) != seen:
             self._write(folder.journal.name, journal)
             self._copied[folder.journal.name] = seen
-        if manifest is not None and not manifest.is_open:
+        if closed:
             self._copy_file(folder, folder.manifest)
 
     def _copy_file(self, folder: StudyFolder, path: Path) -> None:

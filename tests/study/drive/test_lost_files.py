@@ -132,6 +132,26 @@ def test_a_damaged_evaluation_is_one_line_that_says_what_to_do(
     assert line == f"error: {path}: a damaged evaluation: not a readable .npz file; {what_to_do}"
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "says"),
+    [
+        ("journal.log", b'{"op_code":8', b'{"op_code":88', r"a record of this journal is damaged \(line \d+ .*restore"),
+        ("journal.log", b'"op_code":', b'"code":', r"a record of this journal is damaged \(line \d+ .*restore"),
+        ("storage.txt", b"journal", b"\xff\xfe", r"storage\.txt: not text, expected `journal.log` or the --storage"),
+    ],
+)
+def test_a_study_that_cannot_go_on_says_so_in_a_line(
+    copy: StudyFolder, name: str, old: bytes, new: bytes, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = (copy.path / name).read_bytes()
+    assert old in content
+    (copy.path / name).write_bytes(content.replace(old, new, 1))
+    assert command.main([str(copy.path)]) == 2
+    *warnings, line = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(f"error: .*{says}.*", line)
+    assert all("journal.log: not what it was when manifest.sha256 was written" in one for one in warnings)
+
+
 @pytest.mark.parametrize("what", ["task", "outcome"])
 @pytest.mark.parametrize("value", [5, [], {}, {"state": "sleeping"}, {"state": "complete", "map": "high"}])
 def test_what_is_no_run_in_a_journal_is_one_line(copy: StudyFolder, what: str, value: object) -> None:
@@ -199,7 +219,7 @@ def test_no_kill_is_taken_for_damage(
         states.add((manifest.is_open, manifest.has_made))
     assert states == {(False, True), (True, False), (False, False)}
     wanted = records_of(folder)
-    for path in killed[:: len(killed) // 3]:
+    for path in (killed[2], killed[len(killed) // 2]):
         with runs_here():
             again = run_tiny(larger, path.parent, extend=True)
         pd.testing.assert_frame_equal(records_of(again.folder), wanted, check_exact=True)

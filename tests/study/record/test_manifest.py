@@ -11,7 +11,14 @@ import pytest
 from hasher.errors import UserError
 from hasher.files import sha256
 from study.plan.spec import StudySpec
-from study.record.manifest import close_manifest, making, open_manifest, read_manifest
+from study.record.manifest import (
+    close_manifest,
+    journal_has_changed,
+    making,
+    open_manifest,
+    read_closed_manifest,
+    read_manifest,
+)
 from study.record.shared_storage import SharedStorage
 from study.record.study_folder import StudyFolder
 from tests.docs.pages import ROOT, blocks
@@ -42,8 +49,9 @@ def test_each_vouches_for_what_it_wrote(begun: StudyFolder, tiny: StudySpec) -> 
     assert digests(begun) == {}
     close_manifest(begun, tiny, {})
     recorded = {name: sha256(begun.path / name) for name in ("study.yaml", "storage.txt", "journal.log")}
-    assert digests(begun) == recorded
+    assert digests(begun) == recorded and not journal_has_changed(begun)
     begun.journal.write_text("tampered with")
+    assert journal_has_changed(begun)
     with making(begun):
         begun.report.write_text("of the records")
         assert digests(begun) == recorded
@@ -69,6 +77,7 @@ def test_what_is_no_line_of_it_is_named(begun: StudyFolder, line: str) -> None:
     begun.manifest.write_text(f"# a comment\n{line}\n")
     with pytest.raises(UserError, match=r"manifest\.sha256: line 2 is no digest and path"):
         read_manifest(begun)
+    assert read_closed_manifest(begun) is None and not journal_has_changed(begun)
 
 
 def test_a_copy_never_has_a_manifest_of_what_it_lacks(

@@ -15,10 +15,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from analysis import verify as verification
 from analysis.command import main as analyse
 from analysis.study_records import load_study
 from analysis.tables import render_tables, write_tables
+from analysis.verify import verify
 from study.drive.runner import StudyResult
 from study.record.manifest import making
 
@@ -224,7 +224,7 @@ def tables_once(vouched: Path) -> Iterator[None]:
         return {study.folder.path / name: content for name, content in rendered.items()}
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verification, "render_tables", rendered_once)
+        patch.setattr("analysis.verify.render_tables", rendered_once)
         yield
 
 
@@ -260,6 +260,15 @@ def test_a_tampering_is_named(copy: Path, tampering: str, capsys: pytest.Capture
     name, tamper = TAMPERINGS[tampering]
     tamper(copy / name)
     assert is_named(copy, name, capsys)
+
+
+@pytest.mark.usefixtures("tables_once")
+@pytest.mark.parametrize("tampering", ["a manifest that is none", "an operation of the journal"])
+def test_what_cannot_be_read_is_named_alone(copy: Path, tampering: str) -> None:
+    name, tamper = TAMPERINGS[tampering]
+    tamper(copy / name)
+    found = verify(load_study(copy))
+    assert found and all(line.startswith(name) for line in found)
 
 
 @pytest.mark.usefixtures("tables_once")
