@@ -18,6 +18,7 @@ from analysis.study_records import StudyRecords
 from analysis.summary import tested_runs
 from analysis.tables import render_tables
 from hasher.errors import UserError
+from hasher.files import read_regular
 from hasher.retrieval.metrics import BY_QUERY, METRICS, REAL_VALUED, REAL_VALUED_ARRAY
 from study.plan.finished import STATES, done
 from study.plan.tasks import Cell, Task, all_tasks
@@ -266,7 +267,7 @@ def _against_files(study: StudyRecords) -> Iterator[str]:
 
 def _first_difference(path: Path, content: str) -> str | None:
     """The first line that differs; line ends, which version control may change, do not count."""
-    written = path.read_text(encoding="utf-8", errors="replace")
+    written = read_regular(path).decode(errors="replace")
     for number, (old, new) in enumerate(zip_longest(written.splitlines(), content.splitlines()), start=1):
         if old != new:
             shown = ["nothing" if line is None else repr(line) for line in (old, new)]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.errors import UserError
+from hasher.files import read_regular
 
 #: The end of the names of files with relevant labels.
 RELEVANT = "_r1"
@@ -96,7 +97,7 @@ def _numbers(paths: NDArray[np.str_], where: Path) -> list[int]:
 def _listed(path: Path) -> list[int]:
     """The numbers in a file of labels, one a line."""
     try:
-        lines = path.read_text(encoding="ascii").split()
+        lines = read_regular(path).decode("ascii").split()
         return [int(line) for line in lines]
     except (OSError, ValueError):
         raise UserError(f"{path}: not a list of images, expected a whole number in each line") from None

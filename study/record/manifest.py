@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hasher.errors import UserError
-from hasher.files import sha256, write_atomically
+from hasher.files import read_regular, sha256, write_atomically
 from study.plan.finished import FinishedRuns
 from study.plan.spec import StudySpec
 from study.record.run_files import recorded_digests
@@ -59,7 +59,7 @@ def read_manifest(folder: StudyFolder) -> Manifest | None:
         return None
     digests = {}
     try:
-        for number, line in enumerate(folder.manifest.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_regular(folder.manifest).decode().splitlines(), start=1):
             found = _LINE.fullmatch(line)
             if found and ".." not in found[2].split("/") and not found[2].startswith("/"):
                 digests[found[2]] = found[1]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from hasher.errors import UserError, first_error
-from hasher.files import open_regular, write_atomically
+from hasher.files import open_regular, read_regular, write_atomically
 from hasher.older_versions import made_before
 from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
@@ -229,7 +229,7 @@ class StudyFolder:
         if not self.storage.exists():
             return JOURNAL
         try:
-            return self.storage.read_text(encoding="utf-8").strip()
+            return read_regular(self.storage).decode().strip()
         except UnicodeDecodeError:
             raise UserError(
                 f"{self.storage}: not text, expected `{JOURNAL}` or the --storage that the study was begun with"

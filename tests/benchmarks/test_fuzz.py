@@ -16,10 +16,8 @@ from benchmarks.fuzzing.cases import WRONG, run_case
 from benchmarks.fuzzing.mutation import mutated
 from benchmarks.fuzzing.readers import Reader, make_files, readers
 
-#: Cases of every reader. A study's records hold times, so that a seed does not settle what is done to them: what
-#: becomes of those when they are damaged is for the tests of `verify` to say, and for the benchmark's longer runs.
+#: Cases of every reader. A study's records hold times, so that a seed does not settle what is done to those.
 CASES = 4
-OF_RECORDS = ("storage.txt", "journal", "records.csv, curves.csv", "evaluations")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def test_what_is_damaged_is_refused_in_a_line(reader: Reader, valid: Path, tmp_p
         Reader(reader.name, reader.files, reader.read, lambda content, rng: content), valid, (0, 0), tmp_path
     )
     assert whole.verdict == "taken", whole.text
-    for number in range(0 if reader.name in OF_RECORDS else CASES):
+    for number in range(CASES):
         outcome, path = fuzz(reader, valid, (0, number), tmp_path)
         assert outcome.verdict not in WRONG, f"{path.name}, case {number}: {outcome}"
 
