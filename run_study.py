@@ -3,19 +3,18 @@
 import sys
 
 if __name__ == "__main__" and sys.stderr.isatty() and not {"--quiet", "-h", "--help"} & set(sys.argv):
-    print("Loading Ray, Optuna and PyTorch …", file=sys.stderr, flush=True)  # which takes seconds
+    print("Loading Ray, Optuna and PyTorch …", file=sys.stderr, flush=True)  # noqa: T201 - which takes seconds
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from analysis.study_records import load_study
+from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
-from hasher.errors import UserError
-from hasher.notices import plain_warnings
+from hasher.command_line import command
+from hasher.console import SafeConsole, say
 from study.command import parse_command
 from study.drive.runner import StudyResult, run_study
+from study.record.manifest import making
 from study.watch.dry_run import print_plan
 from study.watch.progress import validation_scores
 from study.watch.status import print_status
@@ -24,39 +23,41 @@ from study.watch.status import print_status
 INTERRUPTED = 130
 
 
-@plain_warnings()
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 finished, 1 a budget is spent with runs left, 2 bad input, 130 stopped by Ctrl-C
     or SIGTERM."""
     try:
-        command = parse_command(arguments)
-        console = Console(quiet=command.quiet)
-        if command.action == "dry-run":
-            print_plan(command.spec, command.origins, command.options, console)
+        asked = parse_command(arguments)
+        console = SafeConsole(quiet=asked.quiet)
+        if asked.action == "dry-run":
+            print_plan(asked.spec, asked.origins, asked.options, console)
             return 0
-        if command.action == "status":
-            print_status(command.spec, command.options, console)
+        if asked.action == "status":
+            print_status(asked.spec, asked.options, console)
             return 0
-        result = run_study(command.spec, command.options, console, origins=command.origins)
-        code = conclude(result, command.options.data_dir, console)
+        result = run_study(asked.spec, asked.options, console, origins=asked.origins)
+        code = conclude(result, asked.options.data_dir, console)
         if result.shared is not None:  # the tables and the report as well
             result.shared.copy_at_the_end(result.folder)
         return code
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        print("stopped: what has ended is recorded, the same command goes on", file=sys.stderr)
+        say("stopped: what has ended is recorded, the same command goes on", sys.stderr)
         return INTERRUPTED
 
 
-def conclude(result: StudyResult, data_dir: Path | None, console: Console) -> int:
+def conclude(result: StudyResult, data_dir: Path | None, console: SafeConsole) -> int:
     """Write and print the tables; draw the report of a finished study, of another say how to go on.
 
     Where the search of no cell has ended there is nothing but scores on validation queries to print.
     """
     study = load_study(result.folder.path, data_dir)
-    write_tables(study)
+    with making(result.folder):
+        write_tables(study)
+        return _tell(study, result, console)
+
+
+def _tell(study: StudyRecords, result: StudyResult, console: SafeConsole) -> int:
     if result.counts.left and not result.elsewhere:
         for scores in validation_scores(study.spec, result.finished):
             console.print(scores)

@@ -11,7 +11,10 @@ from scipy import stats
 from analysis.data import studied_data
 from analysis.study_records import StudyRecords
 from hasher.errors import UserError
+from hasher.labels import Labels
 from hasher.retrieval import random_map
+from hasher.retrieval.labels import relevant_items
+from hasher.scoring import released_labels
 
 
 @dataclass(frozen=True)
@@ -36,29 +39,39 @@ def chance_scores(study: StudyRecords, dataset: str) -> Chance | Unknown:
         data = studied_data(study, dataset)
     except UserError as error:
         return Unknown(str(error))
-    labels, k = data.dataset.labels, study.spec.k
-    queries, database = labels[data.split.queries], labels[data.split.database]
+    labels, split, k = data.dataset.labels, data.split, study.spec.k
+    queries, database = labels[split.queries], labels[split.database]
+    loaded = released_labels(data.dataset)
     return Chance(
-        random_map(queries, database), random_map(queries, database, k), random_released_map(queries, database, k)
+        random_map(queries, database),
+        random_map(queries, database, k),
+        random_released_map(loaded[split.queries], loaded[split.database], k),
     )
 
 
-def random_released_map(queries: NDArray[np.int64], database: NDArray[np.int64], k: int) -> float:
+def random_released_map(queries: Labels, database: Labels, k: int) -> float:
     """Expectation of `hasher.retrieval.released_map` where the database is ranked in random order.
 
-    A query has `hits` of the database's `size` items to find, those of which the label's sign makes a positive product
-    with its own; h of the first k are hits with hypergeometric probability. Given h, a hit at place j has on average
+    A query has some hits among the database's `size` items to find, those whose labels have a positive product with its
+    own; h of the first k are hits with hypergeometric probability. Given h, a hit at place j has on average
     1 + (j - 1)(h - 1)/(k - 1) hits up to and with itself, so that the released score, a mean over hits found, is
     expected to be Σ_j (1 + (j - 1)(h - 1)/(k - 1)) / j / k. Queries that find none are left out of the released mean.
     """
     size, k = len(database), min(k, len(database))
-    signs, counts = np.unique(np.sign(queries), return_counts=True)
     found = np.arange(1, k + 1)
     harmonic = float((1 / found).sum())
     given_found = (harmonic + (k - harmonic) * (found - 1) / max(1, k - 1)) / k
     expected, weight = 0.0, 0.0
-    for sign, count in zip(signs, counts, strict=True):
-        chances = stats.hypergeom.pmf(found, size, int((np.sign(database) * sign > 0).sum()), k)
+    for hits, count in zip(*np.unique(_hits(queries, database), return_counts=True), strict=True):
+        chances = stats.hypergeom.pmf(found, size, hits, k)
         expected += count * float(chances @ given_found)
         weight += count * float(chances.sum())
     return expected / weight if weight else float("nan")
+
+
+def _hits(queries: Labels, database: Labels) -> NDArray[np.int64]:
+    """Items whose labels have a positive product with each query's: (queries,)."""
+    if queries.ndim == 2:
+        return relevant_items(queries, database)
+    above, below = (database > 0).sum(), (database < 0).sum()
+    return np.where(queries > 0, above, np.where(queries < 0, below, 0))

@@ -9,37 +9,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from analysis.against_manifest import in_words
+from analysis.arms import beside_random
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
 from analysis.highlight import named
 from analysis.searches import repeated
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
+from analysis.tables.formats import to_terminal
 from analysis.verify import verify
-from hasher.errors import UserError
-from hasher.notices import plain_warnings
+from hasher.command_line import command
+from hasher.console import SafeConsole
 from study.record.joining import join
+from study.record.manifest import making, read_manifest
 
-_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "join")
+_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
 
-@plain_warnings()
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Exit codes: 0 done, 1 `verify` found a difference, 2 bad input."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] not in (*_COMMANDS, "-h", "--help"):
         given.insert(0, "make")
     options = _parser().parse_args(given)
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    try:
-        return int(options.run(options, console))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    console = SafeConsole(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    return int(options.run(options, console))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,18 +74,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     seeds.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     seeds.set_defaults(run=_seeds)
+    page = commands.add_parser("report", help="write one page of several studies: ranks of methods over data sets")
+    page.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
+    page.add_argument("--out", type=Path, default=Path("across.html"), metavar="FILE", help="default: across.html")
+    page.set_defaults(run=_report)
+    arms = commands.add_parser("tuning", help="print what other searches found beside a study of random trials")
+    arms.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help="that of random trials, then the others")
+    arms.set_defaults(run=_tuning)
     parts = commands.add_parser("join", help="make one study of several that are parts of it")
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for command in (make, one, check, both, seeds, parts):
-        command.add_argument(
+    for each in (make, one, check, both, seeds, page, arms, parts):
+        each.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
     return parser
 
 
-def _make(options: argparse.Namespace, console: Console) -> int:
+def _make(options: argparse.Namespace, console: SafeConsole) -> int:
     from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
 
     studies = [
@@ -96,8 +101,9 @@ def _make(options: argparse.Namespace, console: Console) -> int:
     ]
     for study in _one_by_one(studies):
         started = time.perf_counter()
-        tables = write_tables(study)
-        report = write_report(study)
+        with making(study.folder):
+            tables = write_tables(study)
+            report = write_report(study)
         for dataset in study.datasets:
             console.print(terminal_table(study, dataset))
             console.print()
@@ -108,41 +114,60 @@ def _make(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _explain(options: argparse.Namespace, console: Console) -> int:
+def _explain(options: argparse.Namespace, console: SafeConsole) -> int:
     study = load_study(options.study, options.data_dir)
     console.print(explain(study, find_cell(study, options.dataset, options.method, options.bits)))
     return 0
 
 
-def _verify(options: argparse.Namespace, console: Console) -> int:
+def _verify(options: argparse.Namespace, console: SafeConsole) -> int:
     differs = 0
     for study in _one_by_one(_studies(options.studies, options.data_dir)):
         found = verify(study)
         for line in found:
             console.print(f"{study.folder.path}: {line}", soft_wrap=True, markup=False)
         if not found:
-            console.print(f"{study.folder.path}: every table follows from the records")
+            console.print(f"{study.folder.path}: every table follows from the records", soft_wrap=True)
+            vouched = in_words(study.folder, read_manifest(study.folder))
+            console.print(f"{study.folder.path}: {vouched}", soft_wrap=True, markup=False)
         differs += bool(found)
     return 1 if differs else 0
 
 
-def _compare(options: argparse.Namespace, console: Console) -> int:
+def _compare(options: argparse.Namespace, console: SafeConsole) -> int:
     first, second = _studies(options.studies, options.data_dir)
     console.print(compare(first, second))
     return 0
 
 
-def _seeds(options: argparse.Namespace, console: Console) -> int:
+def _seeds(options: argparse.Namespace, console: SafeConsole) -> int:
     console.print(repeated(_studies(options.studies, options.data_dir)))
     return 0
 
 
-def _join(options: argparse.Namespace, console: Console) -> int:
+def _report(options: argparse.Namespace, console: SafeConsole) -> int:
+    from analysis.across.report import write_across
+    from analysis.across.tables import ranks_table
+
+    found = write_across(_studies(options.studies, options.data_dir), options.out)
+    console.print(to_terminal(ranks_table(found)))
+    console.print(f"Page: {options.out}", soft_wrap=True)
+    return 0
+
+
+def _tuning(options: argparse.Namespace, console: SafeConsole) -> int:
+    console.print(beside_random(_studies(options.studies, options.data_dir)))
+    return 0
+
+
+def _join(options: argparse.Namespace, console: SafeConsole) -> int:
     from analysis.report import write_report
 
     joined = join(options.studies, options.studies[0].resolve().parent / options.name)
     study = load_study(joined.folder.path, options.data_dir)
-    write_tables(study)
+    with making(study.folder):
+        write_tables(study)
+        report = write_report(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
     for line in joined.contradictions:
@@ -150,7 +175,7 @@ def _join(options: argparse.Namespace, console: Console) -> int:
     doubles = f", {joined.doubles} of them in more than one of the studies" if joined.doubles else ""
     missing = f"; {joined.missing} that it would have are in none" if joined.missing else ""
     console.print(f"{joined.runs} runs{doubles}{missing}", soft_wrap=True)
-    console.print(f"Report: {write_report(study)}", soft_wrap=True)
+    console.print(f"Report: {report}", soft_wrap=True)
     return 0
 
 

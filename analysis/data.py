@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from analysis.study_records import StudyRecords
 from hasher.data import EmbeddingSet, Split, load_dataset, make_splits
 from hasher.errors import UserError
+from study.work.data import StudyData
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,17 @@ def studied_data(study: StudyRecords, dataset: str) -> StudiedData:
 
     Raises `UserError` where it cannot be found, or is not the one that the records are of.
     """
+    found = whole_data(study, dataset)
+    return StudiedData(found.dataset, found.splits.final)
+
+
+def whole_data(study: StudyRecords, dataset: str) -> StudyData:
+    """The same with both of its splits, as the study's workers had it; raises as `studied_data` does."""
     wanted = next(one for one in study.spec.datasets if one.name == dataset)
     found = load_dataset(wanted.source, study.data_dir)
     if set(recorded_fingerprints(study, dataset)) - {found.fingerprint}:
         raise UserError(f"{wanted.source}: not the data that was studied (its fingerprint differs)")
-    return StudiedData(found, make_splits(found, wanted.split_config(study.spec.split_seed)).final)
+    return StudyData(found, make_splits(found, wanted.split_config(study.spec.split_seed)))
 
 
 def recorded_fingerprints(study: StudyRecords, dataset: str) -> list[str]:

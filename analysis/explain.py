@@ -22,7 +22,7 @@ from analysis.wording import decimals
 from hasher.errors import UserError
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
-from hasher.retrieval.metrics import SCORES
+from hasher.retrieval.metrics import PRINCIPAL
 from study.plan.tasks import NO_BITS, Cell, Task
 
 
@@ -147,7 +147,7 @@ def _trials(study: StudyRecords, cell: Cell) -> Table:
 def _tests(study: StudyRecords, cell: Cell) -> Table:
     columns = [
         Column("run", "Run"), Column("state", "State", "left"), Column("seed", "Seed"),
-        *(Column(score.name, score.title(study.spec.k)) for score in SCORES), Column("epochs", "Epochs"),
+        *(Column(score.name, score.title(study.spec.k)) for score in PRINCIPAL), Column("epochs", "Epochs"),
         Column("seconds", "Seconds"), Column("error", "Error or note", "left"),
     ]  # fmt: skip
     rows = []
@@ -155,7 +155,7 @@ def _tests(study: StudyRecords, cell: Cell) -> Table:
         said = [str(run[name]) for name in ("error", "note") if pd.notna(run.get(name))]
         rows.append([
             _entry(run, "index"), Entry(str(run["state"])), _entry(run, "seed"),
-            *(number(run[score.name], 4) for score in SCORES), _entry(run, "epochs"), _entry(run, "seconds"),
+            *(number(run[score.name], 4) for score in PRINCIPAL), _entry(run, "epochs"), _entry(run, "seconds"),
             Entry("; ".join(said)),
         ])  # fmt: skip
     counts = tested_counts(study, cell)

@@ -12,6 +12,8 @@ from study.record.export import family_of
 DATASET_LABELS: dict[str, str] = {
     "digits": "Digits",
     "fashion_mnist": "Fashion-MNIST",
+    "mirflickr25k": "MIRFlickr-25k",
+    "mirflickr25k_r1": "MIRFlickr-25k, relevant labels",
     "stl10": "STL-10",
     "stanford_cars": "Stanford Cars",
     "tiny_imagenet": "Tiny ImageNet",

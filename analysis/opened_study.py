@@ -19,7 +19,7 @@ from analysis.tables.table import MISSING, Table
 from hasher.errors import UserError
 from hasher.model_file import SavedHasher, load_hasher
 from hasher.references import REFERENCES
-from hasher.retrieval.metrics import METRICS
+from hasher.retrieval.metrics import BY_QUERY
 from study.plan.tasks import Cell
 
 
@@ -72,7 +72,7 @@ class OpenedStudy:
         Raises `UserError` for a score or a cell that has none.
         """
         cell = self._cell(method, bits, dataset)
-        known = {name: metric.array for name, metric in METRICS.items()}
+        known = {name: metric.array for name, metric in BY_QUERY.items()}
         if score not in known:
             raise UserError(f"{score}: no score by query, there are {', '.join(known)}")
         found = {}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analysis.data import studied_data
 from analysis.study_records import StudyRecords
 from hasher.errors import UserError
+from hasher.labels import item_classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ def query_classes(study: StudyRecords, dataset: str) -> QueryClasses | str:
         data = studied_data(study, dataset).dataset
     except UserError as error:
         return str(error)
-    labels = np.asarray(data.labels)
-    members = labels.astype(bool) if labels.ndim == 2 else labels[:, None] == np.arange(len(data.class_names))
+    rows, classes = item_classes(data.labels)
+    members = np.zeros((len(data.labels), len(data.class_names)), bool)
+    members[rows, classes] = True
     return QueryClasses(tuple(data.class_names), members)

@@ -39,7 +39,7 @@ SECTION_TITLES = {
 #: What the tables after a section's first one are about; they are folded away.
 MORE_TABLES = {
     "results": "More tables: what each cell rests on, where mAP is lost, tests, confidence intervals, what selecting "
-    "the best does, every recorded score, classes, hard queries, agreement of methods",
+    "the best does, other scores, classes, hard queries, agreement of methods",
     "paper": "More tables against the paper",
     "hyperparameters": "More tables of the hyperparameters",
     "cost": "More tables: what each cell cost",
@@ -83,7 +83,7 @@ class _Part:
 
 def write_report(study: StudyRecords) -> Path:
     """Draw every figure of a study and write ``report.html`` into its study folder; returns its path."""
-    path = study.folder.path / "report.html"
+    path = study.folder.report
     write_atomically(path, _render(study, [_part(study, dataset) for dataset in study.datasets]))
     return path
 

@@ -10,6 +10,7 @@ from analysis.claims.families import answer
 from analysis.names import dataset_label, in_order, label
 from analysis.results import results_of
 from analysis.rivals import by_validation, has_rivals
+from analysis.splits import split_in_words
 from analysis.study_records import StudyRecords
 from analysis.summary import count, count_headings
 from analysis.tables.table import MISSING, Column, Entry, Table, text
@@ -109,6 +110,8 @@ def scores_table(study: StudyRecords) -> Table:
     k = study.spec.k
     rows = []
     for score in SCORES:
+        if not study.records[score.name].notna().any():
+            continue
         use = "what trials are searched, pruned and chosen by" if score.name == study.spec.objective else ""
         on = "validation and test queries" if score.name in METRICS else "test queries"
         rows.append([text(score.title(k)), text(score.meaning.format(k=k)), text(on), Entry(use)])
@@ -170,7 +173,12 @@ def data_table(study: StudyRecords) -> Table:
         Column("queries", "Queries"), Column("database", "Database"), Column("trained_on", "Trained on"),
         Column("fingerprint", "Fingerprint", "left"),
     ]  # fmt: skip
-    return Table("data", f"Data sets and their splits (split seed {study.spec.split_seed})", columns, rows)
+    notes = [
+        f"{dataset_label(dataset.name)}: {sentence}"
+        for dataset in study.spec.datasets
+        for sentence in split_in_words(dataset)
+    ]
+    return Table("data", f"Data sets and their splits (split seed {study.spec.split_seed})", columns, rows, notes)
 
 
 def _sizes(records: pd.DataFrame) -> list[Entry]:

@@ -16,10 +16,11 @@ from analysis.per_query import PerQuery, per_query
 from analysis.query_classes import QueryClasses, query_classes
 from analysis.statistics.column import FEWEST, Column, compare_rows, together
 from analysis.statistics.intervals import Interval, bootstrap_interval
-from analysis.study_records import Arrays, StudyRecords
+from analysis.study_records import StudyRecords
 from analysis.summary import completed, summarise
 from hasher.references import REFERENCES
 from study.plan.tasks import NO_BITS, Cell
+from study.record.evaluation_file import Arrays
 
 
 def results_of(study: StudyRecords, dataset: str) -> DatasetResults:

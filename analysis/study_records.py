@@ -8,31 +8,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
+from analysis.record_table import read_table
 from hasher.errors import UserError
-from hasher.methods.registry import find_method
-from hasher.retrieval.metrics import METRICS, SCORES, Metric
+from hasher.retrieval.metrics import ADDED, METRICS, SCORES, Metric
 from study.plan.finished import winning_place
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Kind, Task, cells, reference_cells
 from study.record.amendments import Amendment
+from study.record.evaluation_file import Arrays, read_evaluation
 from study.record.study_folder import StudyFolder
-
-#: What one test run left by query, by radius and by bit; `study.work.runs` says which.
-Arrays = dict[str, np.ndarray]
 
 Made = TypeVar("Made")
 
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed", *(score.name for score in SCORES),
-           "device_seconds")  # fmt: skip
-
-#: Columns of text, among them some that could be taken for numbers (a data set named 2024, a commit).
-_TEXT = ("dataset", "family", "method", "kind", "state", "scored_on", "started", "data_fingerprint", "host", "device",
-         "versions", "commit", "optuna_study", "error", "note")  # fmt: skip
+_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed",
+           *(score.name for score in SCORES if score.name not in ADDED), "device_seconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ class StudyRecords:
     @cached_property
     def curves(self) -> pd.DataFrame:
         """One row an epoch of a run: ``dataset method bits kind index state epoch loss… score``; empty without any."""
-        return _read_csv(self.folder.curves, self.spec) if self.folder.curves.exists() else pd.DataFrame()
+        return read_table(self.folder.curves, self.spec) if self.folder.curves.exists() else pd.DataFrame()
 
     def cells(self, dataset: str) -> list[Cell]:
         """The cells of one data set: methods over all code lengths, then references."""
@@ -126,7 +119,10 @@ class StudyRecords:
         return None if place is None else trials.iloc[place]
 
     def evaluation(self, kind: Kind, cell: Cell, index: int) -> Arrays | None:
-        """What one test run left; None where it left nothing. Not to be changed: others are given the same arrays."""
+        """What one test run left; None where it left nothing. Not to be changed: others are given the same arrays.
+
+        Raises `UserError` for a damaged file.
+        """
         task = Task(kind, cell, index)
         return self.once(task, lambda: self._read_evaluation(task))
 
@@ -134,8 +130,10 @@ class StudyRecords:
         path = self.folder.evaluation(task)
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            return read_evaluation(path)
+        except UserError as error:
+            raise UserError(f"{error}; `python run_study.py {self.folder.path}` does its run again") from None
 
 
 def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
@@ -146,28 +144,16 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
     if not folder.records.exists():
         raise UserError(f"{path}: no records.csv yet; run_study.py writes it when it stops")
-    records = _read_csv(folder.records, spec)
+    records = read_table(folder.records, spec)
     missing = [column for column in _NEEDED if column not in records.columns]
     if missing:
         raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
+    records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
     return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
 
 
-def _read_csv(path: Path, spec: StudySpec) -> pd.DataFrame:
-    """A table as `study.record.export` wrote it: every digit kept, and no text such as NA or null taken for a gap."""
-    try:
-        table = pd.read_csv(
-            path, dtype=dict.fromkeys([*_TEXT, *_text_hyperparameters(spec)], str), keep_default_na=False,
-            na_values=[""], low_memory=False,
-        )  # fmt: skip
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a table as run_study.py writes it ({' '.join(str(error).split())})") from None
-    return table.assign(score=table[spec.objective]) if spec.objective in table else table
-
-
-def _text_hyperparameters(spec: StudySpec) -> set[str]:
-    """Those whose values are words."""
-    defaults = [find_method(name).configure({}).model_dump() for name in spec.all_methods]
-    return {key for values in defaults for key, value in values.items() if isinstance(value, str)}
+def _with_every_score(records: pd.DataFrame) -> pd.DataFrame:
+    """Scores that a study of an older version lacks are missing values."""
+    return records.assign(**{name: float("nan") for name in ADDED if name not in records})

@@ -1,4 +1,4 @@
-"""What tuning is worth: how many trials it takes, and what it gains over one setting for all code lengths."""
+"""What tuning is worth: how many trials it takes, what it gains over one setting for all, and what it carries over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.results import DatasetResults
 from analysis.statistics.tuning import best_quantile, expected_best
+from analysis.study_records import StudyRecords
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell
 
@@ -19,6 +20,8 @@ from study.plan.tasks import Cell
 BAND = (0.05, 0.95)
 #: Fewest trials from which a tuning curve is told, and fewest settings that all lengths tried for a shared one.
 FEWEST_TRIALS, FEWEST_SHARED = 8, 6
+#: What trials are to pass.
+RIVAL = "itq"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ class TuningCurve:
     high: NDArray[np.float64]
 
     def trials_to(self, score: float) -> int | None:
-        """The fewest trials whose best is expected to reach a score; None where no number here does."""
+        """The fewest trials whose best is expected to reach a score; None where no number here does.
+
+        Other than the trials until one reaches it, which is a waiting time: here the mean over searches has to.
+        """
         reached = np.flatnonzero(self.expected >= score)
         return int(reached[0]) + 1 if len(reached) else None
 
@@ -55,6 +61,13 @@ def tuning_curve(results: DatasetResults, cell: Cell) -> TuningCurve | None:
         return None
     low, high = (best_quantile(scores, share) for share in BAND)
     return TuningCurve(expected_best(scores), low, high)
+
+
+def best_so_far(results: DatasetResults, cell: Cell) -> NDArray[np.float64]:
+    """The best validation score of a cell after each of its trials, in their order; one without a score counts as 0."""
+    trials = results.study.runs("search", cell).sort_values("index")
+    known = trials["score"].where(trials["state"] == "complete").fillna(0.0)
+    return np.asarray(known.cummax().to_numpy(float))
 
 
 @dataclass(frozen=True)
@@ -90,11 +103,26 @@ class Tunability:
 def tunability(results: DatasetResults, method: str) -> Tunability | None:
     """Of the trials with which every length ran to the end, the same setting under the same index; None where there
     are too few, or one length alone. Trials that a sampler chose by what others scored differ between lengths."""
-    bits = [length for length in results.bits if len(results.study.runs("search", results.cell(method, length)))]
-    if len(bits) < 2:
+    found = _shared([results.cell(method, length) for length in results.bits], results.study, method)
+    return None if found is None else Tunability([cell.bits for cell in found.cells], found.trials, found.scores)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What several cells tried alike: the trials' indices, and scores (trials, cells)."""
+
+    cells: Sequence[Cell]
+    trials: Sequence[int]
+    scores: NDArray[np.float64]
+
+
+def _shared(candidates: Sequence[Cell], study: StudyRecords, method: str) -> _Shared | None:
+    """Of the cells that were searched, the trials that ran to the end in all; None for one cell or few trials."""
+    cells = [cell for cell in candidates if len(study.runs("search", cell))]
+    if len(cells) < 2:
         return None
-    sampled = list(results.study.spec.space_for(method))
-    runs = [results.study.runs("search", results.cell(method, length)).set_index("index") for length in bits]
+    sampled = list(study.spec.space_for(method))
+    runs = [study.runs("search", cell).set_index("index") for cell in cells]
     shared = [
         index
         for index in runs[0].index
@@ -104,7 +132,31 @@ def tunability(results: DatasetResults, method: str) -> Tunability | None:
     ]
     if len(shared) < FEWEST_SHARED:
         return None
-    return Tunability(bits, shared, np.array([[float(run.loc[index, "score"]) for run in runs] for index in shared]))
+    return _Shared(cells, shared, np.array([[float(run.loc[index, "score"]) for run in runs] for index in shared]))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One method and code length on several data sets: settings that all of them tried, under the same index."""
+
+    datasets: Sequence[str]
+    scores: NDArray[np.float64]  #: (settings, data sets), on validation queries
+
+    @property
+    def regrets(self) -> NDArray[np.float64]:
+        """What a data set (row) loses with the setting that was best on another (column)."""
+        return np.asarray(self.scores.max(axis=0)[:, None] - self.scores[self.scores.argmax(axis=0)].T)
+
+    @property
+    def median_losses(self) -> NDArray[np.float64]:
+        """What each data set loses with the middle one of the settings: one that loses as much carries nothing over."""
+        return np.asarray(self.scores.max(axis=0) - np.median(self.scores, axis=0))
+
+
+def transfer(study: StudyRecords, method: str, bits: int) -> Transfer | None:
+    """What a search on one data set is worth on another; None for a single one, or where they share few settings."""
+    found = _shared([Cell(dataset, method, bits) for dataset in study.datasets], study, method)
+    return None if found is None else Transfer([cell.dataset for cell in found.cells], found.scores)
 
 
 def _same(first: pd.Series, second: pd.Series) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from hasher.arrays import mapped_array
 from hasher.errors import UserError
 from hasher.files import write_atomically
 
@@ -76,9 +77,9 @@ def _mapped(paths: Sequence[Path]) -> list[NDArray[Any]] | None:
     arrays = []
     for path in paths:
         try:
-            arrays.append(np.load(path, mmap_mode="c", allow_pickle=False))
+            arrays.append(mapped_array(path, "c"))
             os.utime(path, ns=(time.time_ns(),) * 2)  # used now
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError):
             return None
     return arrays
 

@@ -2,6 +2,8 @@
 
 from pydantic import ValidationError
 
+from hasher.console import shortened
+
 
 class UserError(Exception):
     """Bad input: the message is one line that names the file, field or value and what would be right.
@@ -10,13 +12,19 @@ class UserError(Exception):
     """
 
 
+class DataNotFound(UserError):
+    """Data that are not here, at least not yet; nothing is said of what they are."""
+
+
 def first_error(error: ValidationError) -> str:
     """The first problem of a pydantic error as one line, ``key: what is wrong, and the value found``."""
     problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(shortened(str(part)) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "unknown key"
+    elif problem["type"] == "missing":  # its input is all that surrounds it
+        message = "missing"
     elif not problem["type"].startswith("value_error"):
-        message += f", not {problem['input']!r}"
+        message += f", not {shortened(repr(problem['input']))}"
     return f"{key}: {message}" if key else message

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from hasher.arrays import reason
 from hasher.contract import Method, MethodConfig, Model
 from hasher.data import KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import open_regular, write_atomically
+from hasher.json_text import parsed
 from hasher.methods.registry import methods
 from hasher.older_versions import made_before
 
@@ -78,7 +82,16 @@ def to_bytes(hasher: SavedHasher) -> bytes:
         "about": json.dumps(hasher.about, sort_keys=True),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in hasher.model.state_dict().items()}
-    return save(tensors, metadata)
+    return save(tensors, {**metadata, "digest": _digest(metadata, tensors)})
+
+
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of all that a file says: its metadata but for this digest, and its weights."""
+    digest = hashlib.sha256(json.dumps({**metadata, "digest": ""}, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name}{tensors[name].dtype}{tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_hasher(hasher: SavedHasher, path: Path) -> None:
@@ -87,15 +100,17 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
 
 
 def load_hasher(path: str | Path) -> SavedHasher:
-    """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else."""
+    """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else, and where weights or
+    metadata are not those that were written; warns where a file of before there was a digest cannot tell."""
     try:
+        open_regular(path).close()  # the library maps whatever has the name
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise UserError(f"{path}: no such model file") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{path}: not a readable safetensors file ({reason(error)})") from None
     written = metadata.get("format")
     if written in FORMATS_BEFORE:
         raise made_before(path, "a hasher", FORMATS_BEFORE[written], "train it again")
@@ -105,6 +120,7 @@ def load_hasher(path: str | Path) -> SavedHasher:
     config = method.parse(_json_object(metadata, "config", path), str(path))
     about = _json_object(metadata, "about", path)
     _check_weights(method, config, tensors, path)
+    _check_digest(metadata, tensors, path)
     with torch.random.fork_rng(devices=[]):
         model = method.model(config, len(tensors["encoder.mean"]))
     model.load_state_dict(tensors)
@@ -121,12 +137,25 @@ def _method(metadata: dict[str, str], path: str | Path) -> Method:
 
 def _json_object(metadata: dict[str, str], key: str, path: str | Path) -> dict[str, Any]:
     try:
-        value = json.loads(metadata[key])
-    except (KeyError, ValueError, RecursionError):
+        value = parsed(metadata[key])
+    except (KeyError, ValueError):
         value = None
     if not isinstance(value, dict):
         raise UserError(f"{path}: a damaged hasher: its metadata hold no JSON object as {key!r}")
     return value
+
+
+def _check_digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    if "digest" not in metadata:
+        warnings.warn(
+            f"{path}: without a digest of its content, as files were written before: changes would go unnoticed",
+            stacklevel=3,
+        )
+    elif metadata["digest"] != _digest(metadata, tensors):
+        raise UserError(
+            f"{path}: a damaged hasher: its weights or metadata are not those that were written (the digest differs); "
+            "restore it from a copy, or have it made again"
+        )
 
 
 def _check_weights(method: Method, config: MethodConfig, tensors: dict[str, Tensor], path: str | Path) -> None:

@@ -36,9 +36,9 @@ def _float_cosine(dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
 
 
 def _float_diffusion(dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
-    """Heat also spreads over training items without a label; only the others are ranked."""
-    diffusion = Diffusion.over(TrainingItems(dataset.features[split.train]))
-    queries, ranked = dataset.features[split.queries], np.searchsorted(split.train, split.database)
+    """Heat spreads over all items trained on or searched, with a label or without; only the database is ranked."""
+    diffusion = Diffusion.over(TrainingItems(dataset.features[split.known]))
+    queries, ranked = dataset.features[split.queries], np.searchsorted(split.known, split.database)
     return evaluate_scores(
         lambda rows: diffusion.scores(queries[rows])[:, ranked],
         dataset.labels[split.queries], dataset.labels[split.database], k,

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from hasher.data import EmbeddingSet, Split
 from hasher.encoders import Encoder
 from hasher.encoding import encode, real_values
+from hasher.labels import Labels
 from hasher.retrieval import Retrieval, evaluate, evaluate_cosine, released_map
 
 Codes = NDArray[np.bool_]
@@ -45,10 +46,14 @@ def score_real_values(
 
 def released_score(dataset: EmbeddingSet, split: Split, query_codes: Codes, database_codes: Codes, k: int) -> float:
     """What the released code would print for these codes (see `hasher.retrieval.released`)."""
-    labels = dataset.labels + released_label_shift(len(dataset.class_names))
+    labels = released_labels(dataset)
     return released_map(query_codes, labels[split.queries], database_codes, labels[split.database], k)
 
 
-def released_label_shift(classes: int) -> int:
-    """What the released code adds to labels when it loads them: -1 unless the data set has ten classes."""
-    return 0 if classes == 10 else -1
+def released_labels(dataset: EmbeddingSet) -> Labels:
+    """The labels that the released code has loaded: class numbers less 1, unless the data set has ten classes.
+
+    Several labels an item are rows of 0 and 1, which have no number to shift.
+    """
+    labels = dataset.labels
+    return labels if labels.ndim == 2 or len(dataset.class_names) == 10 else labels - 1

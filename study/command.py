@@ -21,6 +21,8 @@ from study.record.study_folder import StudyFolder
 
 DEFAULT_SPACE = SHIPPED / "digits.yaml"
 Action = Literal["run", "dry-run", "status"]
+#: CPUs or GPUs of one trial: more than any machine has.
+MOST_DEVICES = 4096
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -153,8 +155,8 @@ def _overrides(given: argparse.Namespace) -> dict[str, Any]:
 
 def _options(given: argparse.Namespace) -> RunOptions:
     for flag in ("cpus_per_trial", "gpus_per_trial"):
-        if getattr(given, flag) < 0:
-            raise UserError(f"--{flag.replace('_', '-')}: at least 0, not {getattr(given, flag):g}")
+        if not 0 <= getattr(given, flag) <= MOST_DEVICES:
+            raise UserError(f"--{flag.replace('_', '-')}: 0 to {MOST_DEVICES:,}, not {getattr(given, flag):g}")
     if given.cpus_per_trial == 0 and given.gpus_per_trial == 0:
         raise UserError("--cpus-per-trial 0: a trial without a GPU needs a share of a CPU")
     if given.share and given.extend:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from rich.console import Console
 
+from hasher.console import SafeConsole
 from hasher.errors import UserError, first_error
 from study.drive.runner import StudyResult, run_study
 from study.options import RunOptions
@@ -30,7 +30,7 @@ def run(
     Raises:
         UserError: what `run_study.py` says in a line.
     """
-    return run_study(_planned(spec, changes), options or RunOptions(data_dir=Path("data")), Console(quiet=True))
+    return run_study(_planned(spec, changes), options or RunOptions(data_dir=Path("data")), SafeConsole(quiet=True))
 
 
 def _planned(spec: StudySpec | str | Path | Mapping[str, Any], changes: Mapping[str, Any]) -> StudySpec:

@@ -50,10 +50,13 @@ def nearest_neighbours(results: DatasetResults) -> StudyFigure:
     if isinstance(shown, str):
         return nothing_to_draw(key, title, shown)
     labelled, correct = shown.found.labelled, shown.found.correct
+    labels = shown.found.database.labels
+    several = labels is not None and labels.ndim == 2
+    apart, own = ("share no class with their query", "classes") if several else ("are of another class", "class")
     sentence = (
         f"{label(cell.method)} at {cell.bits} bits, the best by validation of the cells with a model; from the query "
         f"with the worst average precision (AP, top) to the best. {int((labelled & ~correct).sum())} of the "
-        f"{labelled.size} neighbours shown are of another class. Under each stand its class and its Hamming distance d."
+        f"{labelled.size} neighbours shown {apart}. Under each stand its {own} and its Hamming distance d."
     )
     name = f"{label(cell.method)}, {cell.bits} bits"
     heading = f"{name}: nearest of {len(shown.found.database):,} items"

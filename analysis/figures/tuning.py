@@ -9,8 +9,10 @@ from analysis import style
 from analysis.figures import canvas
 from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
+from analysis.names import label
 from analysis.results import DatasetResults
-from analysis.tuning import BAND, TuningCurve, tuning_curve, why_no_curve
+from analysis.tuning import BAND, RIVAL, TuningCurve, tuning_curve, why_no_curve
+from analysis.validation_level import validation_levels
 from analysis.wording import span
 
 Curves = dict[int, dict[str, TuningCurve]]
@@ -37,7 +39,10 @@ def tuning_curves(results: DatasetResults) -> StudyFigure:
         return nothing_to_draw(key, title, "there are too few trials")
     bits = results.reference_bits if results.reference_bits in found else next(iter(found))
     remark = emphasis_of(results).remark(results.searched)
-    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(results, found), remark)
+    levels = validation_levels(results, RIVAL)
+    if levels:
+        remark = f"{remark} Grey dashes: {label(RIVAL)} on the same validation queries.".strip()
+    return StudyFigure(key, title, _sentence(found[bits], bits), lambda: _draw(results, found, levels), remark)
 
 
 def _sentence(curves: dict[str, TuningCurve], bits: int) -> str:
@@ -53,10 +58,12 @@ def _sentence(curves: dict[str, TuningCurve], bits: int) -> str:
     )
 
 
-def _draw(results: DatasetResults, found: Curves) -> Figure:
+def _draw(results: DatasetResults, found: Curves, levels: dict[int, float]) -> Figure:
     emphasis = emphasis_of(results)
     grid = canvas.facets([f"{bits} bits" for bits in found], sharey=True)
-    for panel, curves in zip(grid.panels, found.values(), strict=True):
+    for panel, (bits, curves) in zip(grid.panels, found.items(), strict=True):
+        if bits in levels:
+            panel.axhline(levels[bits], color=style.GREY, linestyle=(0, (4, 3)), linewidth=1.2)
         for name, curve in curves.items():
             k = np.arange(1, len(curve.expected) + 1)
             if emphasis.is_pale(name):

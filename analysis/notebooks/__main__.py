@@ -9,9 +9,11 @@ from pathlib import Path
 
 from analysis.notebooks.execution import execute, notebooks
 from analysis.study_records import load_study
-from hasher.errors import UserError
+from hasher.command_line import command
+from hasher.console import say
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 after one line that says what is wrong."""
     parser = argparse.ArgumentParser(
@@ -23,15 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="save them there (default: where they are)")
     given = parser.parse_args(arguments)
-    try:
-        load_study(given.study)  # a wrong directory is better said here than by a traceback of a kernel
-        for notebook in notebooks():
-            target = notebook if given.out is None else given.out / notebook.name
-            execute(notebook, given.study, target)
-            print(target)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    load_study(given.study)  # a wrong directory is better said here than by a traceback of a kernel
+    for notebook in notebooks():
+        target = notebook if given.out is None else given.out / notebook.name
+        execute(notebook, given.study, target)
+        say(str(target))
     return 0
 
 

@@ -15,7 +15,9 @@ from analysis.results import DatasetResults, results_of
 from analysis.rivals import has_rivals
 from analysis.study_records import StudyRecords
 from analysis.tables.against_paper import against_paper_table
+from analysis.tables.cheapest import cheapest_table
 from analysis.tables.competitors import competitors_table
+from analysis.tables.conventions import conventions_table, has_conventions
 from analysis.tables.cost import cost_by_family_table, cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown, to_terminal
 from analysis.tables.hyperparameters import hyperparameter_tables
@@ -25,7 +27,7 @@ from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import cells_table, main_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
 from analysis.tables.table import Table
-from analysis.tables.tuning import tunability_table, tuning_curve_table
+from analysis.tables.tuning import transfer_table, tunability_table, tuning_curve_table
 from hasher.files import write_atomically
 
 Section = Literal["results", "paper", "hyperparameters", "cost"]
@@ -61,15 +63,23 @@ def _documents(results: DatasetResults) -> list[Document]:
         Document("pairs", None, [pairs_table(results)]),
         Document("against-paper", "paper", [against_paper_table(results)]),
         Document("hyperparameters", "hyperparameters", hyperparameter_tables(results)),
-        Document("cost", "cost", [cost_by_method_table(results), cost_by_family_table(results), cost_table(results)]),
+        Document("cost", "cost", [
+            cost_by_method_table(results), cheapest_table(results), cost_by_family_table(results), cost_table(results),
+        ]),
     ]  # fmt: skip
     if has_rivals(results):
         found.insert(1, Document("hagcn-against-rivals", "results", [
             rivals_table(results), rivals_by_test_table(results),
         ]))  # fmt: skip
-    tuned = [table for table in (tunability_table(results), tuning_curve_table(results)) if table.rows]
+    tuned = [
+        table
+        for table in (tunability_table(results), tuning_curve_table(results), transfer_table(results))
+        if table.rows
+    ]
     if tuned:
         found.append(Document("tuning", "cost", tuned))
+    if has_conventions(results):
+        found.append(Document("conventions", "results", [conventions_table(results)]))
     if competitors(results.dataset):
         found.append(Document("competitors", "paper", [competitors_table(results)]))
     return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import itertools
 import math
 import re
@@ -15,6 +13,7 @@ from rich.text import Text
 
 from analysis.tables.table import Column, Entry, Table
 from analysis.tables.terminal import TerminalTable
+from hasher.csv_text import rows_to_csv
 
 #: Rows of a LaTeX table that a page holds with its notes, in either orientation.
 _PAGE = 30
@@ -63,11 +62,7 @@ def _markdown_text(value: str) -> str:
 
 def to_csv(table: Table) -> str:
     """Columns under their names; nothing is marked."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([column.name for column in table.columns])
-    writer.writerows([[entry.in_csv for entry in row] for row in table.rows])
-    return buffer.getvalue()
+    return rows_to_csv([[column.name for column in table.columns], *([e.in_csv for e in row] for row in table.rows)])
 
 
 def to_latex(table: Table) -> str:

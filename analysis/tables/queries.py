@@ -1,7 +1,8 @@
-"""What lies behind the means: every recorded score, classes, queries that no method answers, agreement of methods."""
+"""What lies behind the means: the other scores, classes, queries that no method answers, agreement of methods."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from analysis.query_classes import QueryClasses
 from analysis.results import DatasetResults
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import MISSING, Column, Entry, Table, count, number, text, with_spread
-from hasher.retrieval.metrics import SCORES
+from hasher.retrieval.metrics import PRINCIPAL
 
 #: Rows of classes, the worst first, and of queries.
 MOST_CLASSES, MOST_QUERIES = 30, 12
@@ -24,21 +25,22 @@ FAILED = 0.5
 
 
 def metrics_table(results: DatasetResults) -> Table:
-    """Every score of the records, a row a cell of the main table."""
-    k = results.study.spec.k
-    columns = [METHOD, BITS, *(Column(score.name, score.title(k)) for score in SCORES)]
+    """Every score but those of other conventions, a row a cell of the main table; scores without a value are left out,
+    as studies of older versions have them."""
+    k, found = results.study.spec.k, [results.summary(cell) for cell in results.compared_cells]
+    shown = [score for score in PRINCIPAL if any(math.isfinite(row[f"{score.name}_mean"]) for row in found)]
+    columns = [METHOD, BITS, *(Column(score.name, score.title(k)) for score in shown)]
     rows = []
-    for cell in results.compared_cells:
-        row = results.summary(cell)
-        scores = [with_spread(row[f"{score.name}_mean"], row[f"{score.name}_sd"]) for score in SCORES]
+    for cell, row in zip(results.compared_cells, found, strict=True):
+        scores = [with_spread(row[f"{score.name}_mean"], row[f"{score.name}_sd"]) for score in shown]
         rows.append([method_entry(cell.method), bits_entry(cell), *scores])
     notes = [
         "Mean ± standard deviation over replicates, on the test queries. "
-        + "; ".join(f"{score.title(k)}: {score.meaning.format(k=k)}" for score in SCORES)
+        + "; ".join(f"{score.title(k)}: {score.meaning.format(k=k)}" for score in shown)
         + ".",
         f"Nothing is tested here but in the table of {results.metric}, which the study is about.",
     ]
-    title = f"{dataset_label(results.dataset)}: every recorded score"
+    title = f"{dataset_label(results.dataset)}: what else was scored"
     return Table("metrics", title, columns, rows, notes, method_starts(results.compared_cells))
 
 
@@ -100,6 +102,8 @@ def _classes(results: DatasetResults, classes: QueryClasses, found: _ByQuery, bi
         f"Mean {results.metric} of the queries of a class at {bits} bits, over replicates; classes with the lowest "
         "mean over all methods first. Nothing is tested: of few queries a mean says little."
     ]
+    if (members.sum(axis=1) > 1).any():
+        notes.append("A query counts in each of its classes.")
     if len(order) > MOST_CLASSES:
         notes.append(f"Of {len(order)} classes with queries these {MOST_CLASSES}.")
     title = f"{dataset_label(results.dataset)}: {results.metric} by class at {bits} bits"

@@ -12,6 +12,7 @@ from analysis.names import dataset_label, family_starts, full_label
 from analysis.per_query import is_fixed
 from analysis.results import DatasetResults
 from analysis.rivals import by_validation, has_rivals
+from analysis.splits import split_in_words
 from analysis.statistics.column import FEWEST, TOO_FEW
 from analysis.summary import count_headings
 from analysis.tables.table import MISSING, Column, Entry, Mark, Table, count, with_spread
@@ -67,8 +68,13 @@ def _notes(results: DatasetResults) -> list[str]:
         "Tied: not shown to differ from the best of the column at the 5% level (test paired by seed and query, with "
         "Holm's correction over all pairs of rows of the column).",
     ]
-    found = [_worth_of_a_graph, _against_rivals, _untested, _incomplete, _missing]
+    found = [_other_split, _worth_of_a_graph, _against_rivals, _untested, _incomplete, _missing]
     return [*notes, *(note for about in found for note in about(results))]
+
+
+def _other_split(results: DatasetResults) -> list[str]:
+    datasets = results.study.spec.datasets
+    return split_in_words(next(dataset for dataset in datasets if dataset.name == results.dataset))
 
 
 def _name(cell: Cell) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from hasher.console import SafeConsole, say
 from hasher.errors import UserError
 from hasher.images.backbones import DEFAULT_BACKBONE, PRECISIONS, Computing
 from hasher.images.decoding import DEFAULT_MAX_PIXELS
@@ -74,12 +74,12 @@ def add_parser(subparsers: Any, name: str) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Embed; returns 130 where the user stopped it."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     options = _options(given)
     device = resolve_device(given.device)
     precision = given.precision if given.precision != "auto" else "float16" if device.type == "cuda" else "float32"
     computing = Computing(device, precision)
-    print(f"opening {given.source} and {given.backbone}", flush=True)  # a hub may keep us waiting
+    say(f"opening {given.source} and {given.backbone}")  # a hub may keep us waiting
     source = open_source(
         given.source,
         SourceOptions(
@@ -87,9 +87,9 @@ def run(given: argparse.Namespace) -> int:
         ),
     )
     for note in source.notes:
-        print(f"{given.source}: {note}")
+        say(f"{given.source}: {note}")
     rows = select(source, given.classes, given.limit)
-    print(_announcement(source, rows, given.backbone, device.type), flush=True)
+    say(_announcement(source, rows, given.backbone, device.type))
     backbone = load_backbone(given.backbone, given.backbone_revision, given.pooling, computing)
     progress = EmbeddingProgress(console)
     try:
@@ -97,9 +97,9 @@ def run(given: argparse.Namespace) -> int:
             warnings.filterwarnings("ignore", module="PIL")  # what matters of them is listed as skipped
             result = embed(source, rows, backbone, given.out, computing, options, progress)
     except KeyboardInterrupt:
-        print(f"stopped; the same command goes on from {given.out}.shards")
+        say(f"stopped; the same command goes on from {given.out}.shards")
         return 130
-    print(_summary(result, given.out, progress.rate))
+    say(_summary(result, given.out, progress.rate))
     return 0
 
 

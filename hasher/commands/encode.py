@@ -7,9 +7,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from hasher.console import SafeConsole, say
 from hasher.data import Vectors, load_vectors
 from hasher.errors import UserError
 from hasher.model_file import SavedHasher, load_hasher
@@ -43,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
     hasher = open_hasher(given)
     codes = encode_with_progress(hasher, load_vectors(given.data, given.data_dir, hasher.known_split))
     save_codes(codes, given.out)
-    print(f"codes in {given.out} ({given.out.stat().st_size / 1e6:.1f} MB)")
+    say(f"codes in {given.out} ({given.out.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
@@ -59,12 +59,12 @@ def encode_with_progress(hasher: SavedHasher, vectors: Vectors) -> HashedItems:
     """Encode under a progress bar, where there is a terminal, and say how fast that was."""
     started = perf_counter()
     columns = (TextColumn("encoding"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("encoding", total=len(vectors))
         codes = hash_items(hasher, vectors, lambda items: progress.advance(task, items))
     seconds = perf_counter() - started
-    print(
+    say(
         f"{vectors.items.origin}: {len(codes):,} items to {codes.bits} bits in {seconds:.2f} s "
         f"({len(codes) / seconds:,.0f} a second)"
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hasher.arrays import opened_archive
+from hasher.console import say, shortened
 from hasher.data import (
     EmbeddingSet,
     SplitConfig,
@@ -22,12 +23,16 @@ from hasher.data import (
     make_splits,
 )
 from hasher.errors import UserError
+from hasher.json_text import parsed
 from hasher.model_file import load_hasher
 from hasher.retrieval import bit_balance, unpack
 from hasher.search.codes_file import is_codes_file, load_codes
 from hasher.search.index import HammingIndex
 
 Facts = dict[str, Any]
+
+#: Characters of a value; a file may say anything of itself.
+LONGEST = 500
 
 
 def add_parser(subparsers: Any, name: str) -> None:
@@ -42,7 +47,7 @@ def run(given: argparse.Namespace) -> int:
     facts = _facts(given.what, given.data_dir)
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name:<{width}}  {_in_words(value)}")
+        say(f"{name:<{width}}  {_in_words(value)}")
     return 0
 
 
@@ -51,7 +56,7 @@ def _in_words(value: Any) -> str:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
+    return f"{value:.6g}" if isinstance(value, float) else shortened(" ".join(str(value).split()), LONGEST)
 
 
 def _facts(what: str, data_dir: Path) -> Facts:
@@ -81,7 +86,7 @@ def _of_codes(path: Path) -> Facts:
     index = path.with_suffix(".faiss")
     state = "none yet, `search` makes it"
     if index.is_file():
-        current = HammingIndex.load(index, codes.fingerprint) is not None
+        current = HammingIndex.of_packed(codes.packed, codes.bits).is_kept_in(index, codes.fingerprint)
         state = f"{index}, {_size(index)}" + ("" if current else ", of other codes: `search` makes it anew")
     balance = np.abs(bit_balance(unpack(codes.packed, codes.bits))).mean()
     return {
@@ -128,11 +133,11 @@ def _size(path: Path) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} bytes"
 
 
-def _keys(path: Path) -> list[str]:
+def _keys(path: Path) -> Sequence[str]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return list(file.files)
-    except Exception:  # a damaged file is named by its loader
+        with opened_archive(path) as archive:
+            return archive.keys
+    except UserError:  # a damaged file is named by its loader
         return ["labels"]
 
 
@@ -141,9 +146,9 @@ def _about(path: Path) -> Facts:
     if "about" not in _keys(path):
         return {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-    except Exception:  # pickled, damaged or not JSON: it is there for information only
+        with opened_archive(path) as archive:
+            about = parsed(str(archive.read("about")))
+    except (UserError, ValueError):  # pickled, damaged or not JSON: it is there for information only
         return {"about": "cannot be read"}
     return _nested("about: ", about) if isinstance(about, dict) else {"about": about}
 

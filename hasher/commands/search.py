@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hasher.commands.encode import add_shared_options, encode_with_progress, open_hasher
+from hasher.console import say
+from hasher.csv_text import frame_to_csv
 from hasher.data import Vectors, load_vectors
 from hasher.errors import UserError
 from hasher.files import write_atomically
@@ -55,7 +57,7 @@ def run(given: argparse.Namespace) -> int:
     queries = database if given.queries == given.database else _open(given.queries, hasher, given)
     results = search(_index(database), database.codes, queries.codes, given.k)
     if given.out is not None:
-        write_atomically(given.out, results.table().to_csv(index=False))
+        write_atomically(given.out, frame_to_csv(results.table()))
     _print(results, given)
     if given.sheet is not None:
         sheet = contact_sheet.tiles(
@@ -63,7 +65,7 @@ def run(given: argparse.Namespace) -> int:
         )
         title = f"{Path(given.model).stem}: nearest of {len(database.codes):,} items by {database.codes.bits}-bit codes"
         contact_sheet.save(contact_sheet.draw(sheet, title), given.sheet)
-        print(f"contact sheet in {given.sheet}")
+        say(f"contact sheet in {given.sheet}")
     return 0
 
 
@@ -91,18 +93,15 @@ def _open(source: str, hasher: SavedHasher, given: argparse.Namespace) -> _Side:
 
 
 def _index(database: _Side) -> HammingIndex:
-    """The index of the codes; that of a file is kept beside it, and made anew where it is not of these codes."""
+    """The index of the codes; that of a file is kept beside it for other programs, as long as it is of these codes."""
     codes = database.codes
-    if database.file is None:
-        return HammingIndex.of_packed(codes.packed, codes.bits)
-    path = database.file.with_suffix(".faiss")
-    index = HammingIndex.load(path, codes.fingerprint)
-    if index is None:
-        index = HammingIndex.of_packed(codes.packed, codes.bits)
+    index = HammingIndex.of_packed(codes.packed, codes.bits)
+    path = None if database.file is None else database.file.with_suffix(".faiss")
+    if path is not None and not index.is_kept_in(path, codes.fingerprint):
         try:
             index.save(path, codes.fingerprint)
         except OSError as error:
-            print(f"note: {path}: the index cannot be kept ({error.strerror})", file=sys.stderr)
+            say(f"note: {path}: the index cannot be kept ({error.strerror})", sys.stderr)
     return index
 
 
@@ -125,11 +124,11 @@ def _print(results: Results, given: argparse.Namespace) -> None:
     table = results.table()
     count, k = results.found.items.shape
     whole = len(table) <= MOST_ROWS
-    print((table if whole else table.head(QUERIES_PRINTED * k)).to_string(index=False))
+    say((table if whole else table.head(QUERIES_PRINTED * k)).to_string(index=False))
     if not whole:
         more = "" if given.out else "; --out FILE.csv has them all"
-        print(f"… and {count - QUERIES_PRINTED:,} more queries{more}")
+        say(f"… and {count - QUERIES_PRINTED:,} more queries{more}")
     if results.precision is not None:
-        print(f"{count:,} queries: {100 * results.precision:.1f}% of {k} results each are of the query's class")
+        say(f"{count:,} queries: {100 * results.precision:.1f}% of {k} results each are of the query's class")
     if given.out is not None:
-        print(f"table in {given.out}")
+        say(f"table in {given.out}")

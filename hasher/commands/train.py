@@ -9,10 +9,12 @@ from typing import Any, get_args
 import pandas as pd
 
 from hasher.commands.options import method_name
+from hasher.console import say
 from hasher.contract import Training, epochs_left
+from hasher.csv_text import frame_to_csv, restored
 from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import open_regular, write_atomically
 from hasher.methods.registry import find_method, methods
 from hasher.model_file import SavedHasher, save_hasher
 from hasher.retrieval import Retrieval
@@ -71,24 +73,24 @@ def run(given: argparse.Namespace) -> int:
     for result in epochs_left(training):
         score = _evaluate(training, dataset, splits.search, given.k).map
         loss = result.losses["loss"]
-        print(f"epoch {result.epoch:4d}/{training.epochs}  loss {loss:9.5f}  validation mAP {score:.4f}", flush=True)
+        say(f"epoch {result.epoch:4d}/{training.epochs}  loss {loss:9.5f}  validation mAP {score:.4f}")
         row |= {**result.as_row(), "validation_map": score}
         if result.diverged:
             row["state"] = "diverged"
             _append(given.csv, row)
-            print(f"diverged: the loss is {loss} after epoch {result.epoch}; try a smaller --learning-rate")
+            say(f"diverged: the loss is {loss} after epoch {result.epoch}; try a smaller --learning-rate")
             return 1
     scores = scores_of(_evaluate(training, dataset, splits.final, given.k))
     row |= scores
-    _append(given.csv, row)
     path = given.model or Path(f"{dataset.name}-{method.name}-{config.bits}.safetensors")
     about = {
         "dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": splits.config.model_dump(),
         "seed": given.seed, **scores,
     }  # fmt: skip
     save_hasher(SavedHasher(method, config, training.trained, about), path)
+    _append(given.csv, row)
     told = "  ".join(f"{metric.title(given.k)} {scores[name]:.4f}" for name, metric in METRICS.items())
-    print(f"test: {told}\nrow in {given.csv}, model in {path}")
+    say(f"test: {told}\nrow in {given.csv}, model in {path}")
     return 0
 
 
@@ -125,7 +127,8 @@ def _append(path: Path, row: dict[str, Any]) -> None:
     table = pd.DataFrame([row])
     if path.exists():
         try:
-            table = pd.concat([pd.read_csv(path), table], ignore_index=True)
+            with open_regular(path) as file:
+                table = pd.concat([restored(pd.read_csv(file)), table], ignore_index=True)
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
             raise UserError(f"{path}: not a CSV file that a row can be added to") from None
-    write_atomically(path, table.to_csv(index=False))
+    write_atomically(path, frame_to_csv(table))

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.errors import UserError
-from hasher.files import replacing
+from hasher.files import open_regular, replacing
 
 #: Fewer files are read anew each time: that takes less than a tenth of a second and leaves nothing on the disk.
 SMALLEST = 1000
@@ -120,7 +120,7 @@ def _file_name(root: Path) -> str:
 def load(path: Path, signature: str) -> Vectors | None:
     """The vectors in the cache `path`, mapped; None where there are none of this `signature`."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = int.from_bytes(file.read(8), "little")
             if size > LONGEST_HEADER:
                 raise ValueError("no header")

@@ -18,11 +18,14 @@ def describe(dataset: EmbeddingSet) -> dict[str, str | int]:
         "classes": len(present),
         "items a class": f"{present.min()} to {present.max()}, median {np.median(present):g}",
         "classes of one item": int((present == 1).sum()),
-        "unlabelled": int((dataset.labels < 0).sum()),
+        "unlabelled": int((~dataset.is_labelled).sum()),
         "constant features": int((dataset.features == dataset.features[0]).all(axis=0).sum()),
         "duplicate items": count_duplicates(dataset.features),
         "fingerprint": dataset.fingerprint,
     }
+    if dataset.labels.ndim == 2:
+        counts = dataset.labels[dataset.is_labelled].sum(axis=1)
+        facts["labels an item"] = f"{counts.min()} to {counts.max()}, mean {counts.mean():.3g}"
     if dataset.is_query is not None:
         facts["official test queries"] = int(dataset.is_query.sum())
     if dataset.groups is not None:

@@ -17,12 +17,12 @@ def count_duplicates(features: NDArray[np.float32]) -> int:
 
 
 def check_leaks(dataset: EmbeddingSet, split: Split) -> int:
-    """The number of queries whose features are also those of an item trained on, which includes the database.
+    """The number of queries whose features are also those of an item trained on or searched.
 
     Such a query is found by identity and not by likeness, so it flatters every method. Any are warned about, none is
     removed: that is for the data set's owner to decide, by `groups` for instance.
     """
-    trained_on = set(_row_digests(dataset.features, split.train))
+    trained_on = set(_row_digests(dataset.features, split.known))
     leaks = sum(digest in trained_on for digest in _row_digests(dataset.features, split.queries))
     if leaks:
         warnings.warn(

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hasher.errors import UserError
+from hasher.labels import UNLABELLED, Labels, as_multi_hot, check_multi_hot, class_sizes, is_labelled
 
 #: Rows looked at together where a whole-matrix temporary would double the memory.
 CHUNK = 65_536
-
-UNLABELLED = -1
 
 #: Longest embedding allowed: centred, it may be twice as long, and its squared length must still be a float32.
 LONGEST = 9e18
@@ -30,8 +29,8 @@ class EmbeddingSet:
     Attributes:
         name: short name, the one tables show.
         features: float32 (n, d), C-contiguous, finite. Other real types are converted.
-        labels: int64 (n,), index into `class_names`; -1 is unlabelled: such an item may be trained on and is never in
-            the database or a query.
+        labels: int64 (n,), index into `class_names`, -1 for an unlabelled item; or bool (n, classes), several labels an
+            item (`hasher.labels`). An unlabelled item may be trained on and is never in the database or a query.
         class_names: one distinct name a class.
         is_query: bool (n,), the official test split, or None where there is none.
         groups: int64 (n,), or None. Items of one group never fall on both sides of a split; a negative number is an
@@ -48,7 +47,7 @@ class EmbeddingSet:
 
     name: str
     features: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    labels: Labels
     class_names: tuple[str, ...]
     is_query: NDArray[np.bool_] | None = None
     groups: NDArray[np.int64] | None = None
@@ -62,14 +61,14 @@ class EmbeddingSet:
         features = _features(self.features, paths, where)
         count = len(features)
         self._keep("features", features)
-        self._keep("labels", _per_item(self.labels, "labels", "iu", np.int64, count, where))
+        object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
+        self._keep("labels", _labels(self.labels, count, len(self.class_names), where))
         if paths is not None:
             self._keep("paths", _per_item(paths, "paths", "U", np.str_, count, where))
         if self.is_query is not None:
             self._keep("is_query", _per_item(self.is_query, "is_query", "b", np.bool_, count, where))
         if self.groups is not None:
             self._keep("groups", _per_item(self.groups, "groups", "iu", np.int64, count, where))
-        object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
         self._check_classes(where)
         self._check_official_split(where)
         self._check_variety(where)
@@ -84,10 +83,11 @@ class EmbeddingSet:
     def _check_classes(self, where: str) -> None:
         if len(set(self.class_names)) != len(self.class_names):
             raise UserError(f"{where}: class_names holds a name twice, each class needs its own")
-        wrong = np.flatnonzero((self.labels < UNLABELLED) | (self.labels >= len(self.class_names)))
+        numbers = self.labels if self.labels.ndim == 1 else np.empty(0, np.int64)
+        wrong = np.flatnonzero((numbers < UNLABELLED) | (numbers >= len(self.class_names)))
         if len(wrong):
             raise UserError(
-                f"{where}: labels: {self.labels[wrong[0]]} in {self.describe_item(wrong[0])}, expected "
+                f"{where}: labels: {numbers[wrong[0]]} in {self.describe_item(wrong[0])}, expected "
                 f"0 to {len(self.class_names) - 1} for the {len(self.class_names)} classes or -1 for unlabelled"
             )
         sizes = self.class_sizes
@@ -104,7 +104,7 @@ class EmbeddingSet:
         if self.is_query.all() or not self.is_query.any():
             marked = "every item" if self.is_query.all() else "no item"
             raise UserError(f"{where}: is_query marks {marked}; leave it out where there is no official test split")
-        unlabelled = np.flatnonzero(self.is_query & (self.labels == UNLABELLED))
+        unlabelled = np.flatnonzero(self.is_query & ~self.is_labelled)
         if len(unlabelled):
             raise UserError(
                 f"{where}: {self.describe_item(unlabelled[0])} is a test query (is_query) without a label, "
@@ -134,8 +134,18 @@ class EmbeddingSet:
 
     @property
     def class_sizes(self) -> NDArray[np.int64]:
-        """Labelled items of each class: int64 (classes,)."""
-        return np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names)).astype(np.int64)
+        """Items of each class: int64 (classes,)."""
+        return class_sizes(self.labels, len(self.class_names))
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether items may have several labels."""
+        return self.labels.ndim == 2
+
+    @cached_property
+    def is_labelled(self) -> NDArray[np.bool_]:
+        """Which items have a label: (n,)."""
+        return is_labelled(self.labels)
 
     @property
     def width(self) -> int:
@@ -181,6 +191,15 @@ def _why_refused(given: NDArray[Any], converted: NDArray[np.float32]) -> str:
     if not np.isfinite(converted).all():
         return "holds a value too large for float32, every value must be finite"
     return f"is longer than {LONGEST:g}, too long to reckon with in float32; scale all features down"
+
+
+def _labels(values: ArrayLike, count: int, classes: int, where: str) -> Labels:
+    array = np.asarray(values)
+    if array.ndim != 2:
+        return _per_item(array, "labels", "iu", np.int64, count, where)
+    labels = np.ascontiguousarray(as_multi_hot(array, f"{where}: labels"))
+    check_multi_hot(labels, (count, classes), where)
+    return labels
 
 
 def _per_item(values: ArrayLike, field: str, kinds: str, dtype: type, count: int, where: str) -> NDArray[Any]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from hasher.data import idx
 from hasher.data.embedding_set import EmbeddingSet
-from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.errors import DataNotFound, UserError
+from hasher.files import read_regular, write_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ CLASS_NAMES = (
 )  # fmt: skip
 
 TIMEOUT_SECONDS = 60
+
+#: Bytes of the largest of the files, uncompressed: 60,000 pictures and a header.
+LARGEST = 60_000 * 28 * 28 + 16
 
 
 def load_fashion_mnist(data_dir: Path) -> EmbeddingSet:
@@ -81,13 +84,13 @@ def _present(folder: Path, name: str) -> Path | None:
 def _read(path: Path, name: str) -> bytes:
     """The uncompressed content of `path`, known to be the file called `name`."""
     try:
-        return _verify(path.read_bytes(), name, str(path))
+        return _verify(read_regular(path, LARGEST), name, str(path))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _verify(content: bytes, name: str, where: str) -> bytes:
-    uncompressed = idx.decompress(content, where)
+    uncompressed = idx.decompress(content, LARGEST, where)
     found = hashlib.sha256(uncompressed).hexdigest()
     if found != CHECKSUMS[name]:
         raise UserError(f"{where}: not Fashion-MNIST's {name}: SHA-256 {found[:12]}…, expected {CHECKSUMS[name][:12]}…")
@@ -117,14 +120,14 @@ def _fetch(name: str) -> bytes:
         logger.info("downloading %s", url)
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
-                content: bytes = response.read()
+                content: bytes = response.read(LARGEST)
             _verify(content, name, url)
             return content
         except (OSError, http.client.HTTPException) as error:
             problems.append(f"{url}: {error}")
         except UserError as error:
             problems.append(str(error))
-    raise UserError(
+    raise DataNotFound(
         f"fashion_mnist: cannot be downloaded ({'; '.join(problems)}); put its four .gz files into "
         f"<data folder>/fashion_mnist, or install Debian's package dataset-fashion-mnist"
     )

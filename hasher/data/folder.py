@@ -1,6 +1,5 @@
 """A folder of embeddings, one vector a file: ``<root>/<class>/<name>.npy``."""
 
-import io
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import array_of
 from hasher.data.cache import cached_vectors
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.errors import UserError
+from hasher.files import read_regular
 
 #: Files a thread reads in one go: enough to make handing out work cost nothing beside reading.
 FILES_PER_TASK = 256
@@ -168,7 +169,7 @@ def _read_alike(block: list[str], layout: VectorLayout, rows: NDArray[np.float32
     room, lengths = contents.data.cast("B"), []
     for place, path in enumerate(block):
         try:
-            handle = os.open(path, os.O_RDONLY)
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # no pipe is waited for
             try:
                 lengths.append(os.readv(handle, [room[place * (length + 1) : (place + 1) * (length + 1)]]))
             finally:
@@ -185,27 +186,22 @@ def _read_alike(block: list[str], layout: VectorLayout, rows: NDArray[np.float32
 
 def _read_bytes(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a Path for each of a million files costs as much
-            return file.read()
+        return read_regular(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _parse(content: bytes, path: str) -> tuple[NDArray[Any], bytes]:
     """The one vector (d,) in an .npy file, and the header before it."""
-    stream = io.BytesIO(content)
     try:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except Exception as error:  # numpy raises whatever its parsers do on a damaged header; all of it is a bad file
-        if "allow_pickle" in str(error):
-            raise UserError(f"{path}: holds pickled Python objects, expected a plain array of numbers") from None
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable .npy file ({reason})") from None
+        array, header = array_of(content)
+    except ValueError as error:
+        raise UserError(f"{path}: not a readable .npy file ({error})") from None
     if array.dtype.kind not in "fiu":
         raise UserError(f"{path}: holds {array.dtype} values, expected real numbers")
     if array.size == 0 or array.size != max(array.shape, default=0):
         raise UserError(f"{path}: holds an array of shape {array.shape}, expected one vector (d,)")
-    return array.reshape(-1), content[: stream.tell() - array.nbytes]
+    return array.reshape(-1), header
 
 
 def _layout(path: str) -> VectorLayout:

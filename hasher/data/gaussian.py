@@ -14,6 +14,7 @@ import numpy as np
 
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.errors import UserError
+from hasher.memory import require
 
 #: What a recipe begins with.
 PREFIX = "gaussian:"
@@ -78,19 +79,15 @@ def load_gaussian(recipe: GaussianRecipe) -> EmbeddingSet:
     """The items of `recipe`: features float32 (items, width), classes named "0" and so on. No official split.
 
     Raises:
-        UserError: more values than can be allocated.
+        UserError: more values than there is memory for.
     """
     classes, width, items = recipe.classes, recipe.width, recipe.items
+    require(4 * width * (items + classes) + 8 * items, f"{recipe.name}: {items:,} items of {width:,} values")
     means_seed, noise_seed = np.random.SeedSequence([SEED, classes, width]).spawn(2)
-    try:
-        features = np.empty((items, width), dtype=np.float32)
-        labels = np.arange(items, dtype=np.int64) % classes
-        means = np.random.default_rng(means_seed).standard_normal((classes, width), dtype=np.float32)
-        np.random.default_rng(noise_seed).standard_normal(dtype=np.float32, out=features)
-    except (MemoryError, ValueError):  # numpy raises the latter for more bytes than it can count
-        raise UserError(
-            f"{recipe.name}: {items:,} items of {width:,} values do not fit into memory; fewer of either would"
-        ) from None
+    features = np.empty((items, width), dtype=np.float32)
+    labels = np.arange(items, dtype=np.int64) % classes
+    means = np.random.default_rng(means_seed).standard_normal((classes, width), dtype=np.float32)
+    np.random.default_rng(noise_seed).standard_normal(dtype=np.float32, out=features)
     for start in range(0, items, CHUNK):
         features[start : start + CHUNK] += np.float32(SIGNAL) * means[labels[start : start + CHUNK]]
     return EmbeddingSet(

@@ -1,6 +1,7 @@
 """IDX, the file format of MNIST and its successors: a big-endian header, then one array."""
 
 import gzip
+import io
 import math
 import zlib
 from typing import Any
@@ -14,14 +15,21 @@ GZIP_MAGIC = b"\x1f\x8b"
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def decompress(content: bytes, where: str) -> bytes:
-    """`content` itself, or what it holds where it is gzip (told by its first bytes, not by a name)."""
+def decompress(content: bytes, most: int, where: str) -> bytes:
+    """`content` itself, or what it holds where it is gzip (told by its first bytes, not by a name).
+
+    Raises `UserError` for a damaged file, and one that holds more than `most` bytes; `where` opens the message.
+    """
     if not content.startswith(GZIP_MAGIC):
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.open(io.BytesIO(content)) as file:
+            found = file.read(most + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise UserError(f"{where}: damaged gzip file ({error})") from None
+    if len(found) > most:
+        raise UserError(f"{where}: holds more than {most:,} bytes")
+    return found
 
 
 def parse(content: bytes, where: str) -> NDArray[Any]:

@@ -2,14 +2,18 @@
 
 import difflib
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import opened_archive
+from hasher.console import shortened
 from hasher.data.embedding_set import UNLABELLED, EmbeddingSet
 from hasher.errors import UserError
+from hasher.labels import Labels, as_multi_hot, names_of_columns
 
 REQUIRED = ("features", "labels")
 OPTIONAL = ("is_query", "groups", "paths")
@@ -17,7 +21,8 @@ OPTIONAL = ("is_query", "groups", "paths")
 #: What each key holds, for messages about arrays of Python objects, which is how pandas keeps strings.
 EXPECTED = {
     "features": "a plain array of numbers, every row of the same width",
-    "labels": "a plain array of integers or strings (`.astype(str)` makes one)",
+    "labels": "a plain array of integers or strings (`.astype(str)` makes one), or of 0 and 1, a column a class",
+    "class_names": "a plain array of strings (`.astype(str)` makes one)",
     "is_query": "a plain array of booleans (`.astype(bool)` makes one)",
     "groups": "a plain array of integers or strings (`.astype(str)` makes one)",
     "paths": "a plain array of strings (`.astype(str)` makes one)",
@@ -27,7 +32,8 @@ EXPECTED = {
 def load_npz(path: Path) -> EmbeddingSet:
     """The embeddings in `path`, named after its stem.
 
-    ``features`` (n, d); ``labels`` (n,) integers or strings, -1 or "" for unlabelled; optionally ``is_query`` (n,)
+    ``features`` (n, d); ``labels`` (n,) integers or strings, -1 or "" for unlabelled, or several an item as booleans or
+    0 and 1 (n, classes), of which ``class_names`` (classes,) strings may give the names; optionally ``is_query`` (n,)
     booleans, the official test split; ``groups`` (n,) integers or strings, a negative number or "" for an item on its
     own; ``paths`` (n,) strings. Other keys are never read, so they may hold anything.
 
@@ -35,7 +41,7 @@ def load_npz(path: Path) -> EmbeddingSet:
         UserError: the file cannot be read, lacks a required key or holds something other than the above.
     """
     arrays = read_arrays(path, REQUIRED)
-    labels, class_names = index_labels(arrays["labels"], path)
+    labels, class_names = index_labels(arrays, path)
     return EmbeddingSet(
         name=path.stem,
         features=arrays["features"],
@@ -51,35 +57,19 @@ def load_npz(path: Path) -> EmbeddingSet:
 def read_arrays(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """The arrays in `path` that mean something here, by key. Raises `UserError` where one of `required` is missing."""
     expected = " and ".join(f"`{key}`" for key in required)
-    try:
-        file = np.load(path, allow_pickle=False)
-    except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
-        raise UserError(f"{path}: not a readable .npz file ({_reason(error)})") from None
-    if not isinstance(file, np.lib.npyio.NpzFile):
-        raise UserError(f"{path}: holds a single array, expected an .npz file with {expected}")
-    with file:
-        missing = [key for key in required if key not in file.files]
+    with opened_archive(path) as archive:
+        missing = [key for key in required if key not in archive.keys]
         if missing:
-            found = ", ".join(file.files) or "nothing"
+            found = shortened(", ".join(" ".join(key.split()) for key in archive.keys), 300) or "nothing"
             raise UserError(f"{path}: lacks `{missing[0]}`, expected {expected}; found: {found}")
-        _warn_about_misspelt_keys(file.files, path)
-        return {key: _read_array(file, key, path) for key in (*REQUIRED, *OPTIONAL) if key in file.files}
+        _warn_about_misspelt_keys(archive.keys, path)
+        arrays = {key: archive.read(key, EXPECTED[key]) for key in (*REQUIRED, *OPTIONAL) if key in archive.keys}
+        if "class_names" in archive.keys and "labels" in arrays and arrays["labels"].ndim == 2:
+            arrays["class_names"] = archive.read("class_names", EXPECTED["class_names"])
+        return arrays
 
 
-def _read_array(file: Any, key: str, path: Path) -> NDArray[Any]:
-    try:
-        return np.asarray(file[key])
-    except Exception as error:  # as above: members are read lazily
-        if "allow_pickle" in str(error):
-            raise UserError(f"{path}: {key} holds pickled Python objects, expected {EXPECTED[key]}") from None
-        raise UserError(f"{path}: {key} cannot be read ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-def _warn_about_misspelt_keys(keys: list[str], path: Path) -> None:
+def _warn_about_misspelt_keys(keys: Sequence[str], path: Path) -> None:
     absent = [key for key in OPTIONAL if key not in keys]
     for key in keys:
         close = difflib.get_close_matches(key, absent, n=1, cutoff=0.75)
@@ -108,11 +98,18 @@ def decode_strings(values: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
         raise UserError(f"{path}: {key} holds bytes that are not UTF-8, expected integers or strings") from None
 
 
-def index_labels(values: NDArray[Any], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def index_labels(arrays: Mapping[str, NDArray[Any]], path: Path) -> tuple[Labels, tuple[str, ...]]:
     """Labels numbered in the sorted order of their values, unlabelled items -1, and the class names.
 
-    Raises `UserError` for anything but integers from -1 or strings, one an item; `path` opens the message.
+    Labels of shape (n, classes) stay as they are, with the names of ``class_names`` or the numbers of their columns.
+
+    Raises `UserError` for anything but integers from -1 or strings, one an item, or 0 and 1 of several classes; `path`
+    opens the message.
     """
+    values = arrays["labels"]
+    if values.ndim == 2:
+        names = decode_strings(arrays["class_names"], "class_names", path) if "class_names" in arrays else None
+        return as_multi_hot(values, f"{path}: labels"), names_of_columns(values.shape[1], names, str(path))
     values = _numbers_or_names(values, "labels", path)
     if values.dtype.kind == "i" and values.min(initial=0) < UNLABELLED:
         row = int(values.argmin())

@@ -4,13 +4,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from hasher.console import printable, shortened
 from hasher.data.digits import load_digits
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
 from hasher.data.folder import load_folder
 from hasher.data.gaussian import gaussian_recipe, load_gaussian
+from hasher.data.mirflickr import load_mirflickr, load_relevant_mirflickr
 from hasher.data.npz import load_npz
-from hasher.errors import UserError
+from hasher.errors import DataNotFound, UserError
 
 DEFAULT_DATA_DIR = Path("data")
 
@@ -18,7 +20,12 @@ DEFAULT_DATA_DIR = Path("data")
 BUILT_IN: dict[str, Callable[[Path], EmbeddingSet]] = {
     "digits": lambda data_dir: load_digits(),
     "fashion_mnist": load_fashion_mnist,
+    "mirflickr25k": load_mirflickr,
+    "mirflickr25k_r1": load_relevant_mirflickr,
 }
+
+#: Bytes of a name, of the 255 that names of files have: some have more after it.
+LONGEST_NAME = 200
 
 #: Data sets of the paper, known to `python -m hasher embed` by name.
 EMBEDDABLE = ("stl10", "stanford_cars", "tiny_imagenet")
@@ -39,6 +46,7 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
         UserError: nothing of that name or path, or data that is no good; the message says what would be.
     """
     data_dir = DEFAULT_DATA_DIR if data_dir is None else data_dir
+    dataset_name(source)
     if source in BUILT_IN:
         return BUILT_IN[source](data_dir)
     recipe = gaussian_recipe(source)
@@ -46,7 +54,7 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
         return load_gaussian(recipe)
     path = _named_file(source, data_dir) or Path(source).expanduser()
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
-        raise UserError(_not_found(source, data_dir))
+        raise DataNotFound(_not_found(source, data_dir))
     if path.is_dir():
         return load_folder(path, data_dir / "cache")
     if path.suffix != ".npz":
@@ -61,13 +69,22 @@ def dataset_name(source: str) -> str:
     is the stem of an embedding file or the last part of a folder's path.
 
     Raises:
-        UserError: a recipe that is none.
+        UserError: a recipe that is none, and a name that would lead elsewhere (``..``), hide its files, command a
+            terminal or be too long.
     """
     recipe = gaussian_recipe(source)
     if recipe is not None:
         return recipe.name
     path = Path(source)
-    return path.stem if path.suffix == ".npz" else path.name
+    if path.name in ("", ".."):  # the folder that we are in, or one around it
+        path = Path(os.path.abspath(source)) if source else path  # noqa: PTH100 - links keep their names
+    name = path.stem if path.suffix == ".npz" else path.name
+    if not name or name.startswith(".") or printable(name) != name or len(os.fsencode(name)) > LONGEST_NAME:
+        raise UserError(
+            f"{shortened(repr(source))}: files are named as the data, and none can be named {shortened(repr(name))}: "
+            f"expected a name that begins with no dot, of letters that can be shown, {LONGEST_NAME} bytes at most"
+        )
+    return name
 
 
 def _is_name(source: str) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.labels import Labels, is_labelled, item_classes
+
 
 @dataclass(frozen=True, eq=False)
 class Units:
@@ -12,42 +14,47 @@ class Units:
 
     Attributes:
         unit_of_item: int64 (items,).
-        classes: int64 (units,), the class most of a unit's labelled items belong to (the smallest such class on a tie);
-            -1 where none is labelled.
+        strata: int64 (units,), the class most of a unit's labelled items belong to (the smallest such class on a tie)
+            or, of several labels an item, the rarest that any of them has; -1 where none is labelled.
+        labelled: int64 (units,), labelled items of each.
         pair_units, pair_classes, pair_counts: for each class a unit has labelled items of: that unit, that class, and
             the number of items, ordered by unit.
     """
 
     unit_of_item: NDArray[np.int64]
-    classes: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    labelled: NDArray[np.int64]
     pair_units: NDArray[np.int64]
     pair_classes: NDArray[np.int64]
     pair_counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, labels: NDArray[np.int64], groups: NDArray[np.int64] | None) -> "Units":
-        """The units of items with these `labels` and `groups` (-1: no label, no group), both (items,)."""
+    def of(cls, labels: Labels, groups: NDArray[np.int64] | None) -> "Units":
+        """The units of items with these `labels` and `groups` (-1: no group)."""
         keys = np.arange(len(labels))
         if groups is not None:
             # an item alone takes a key below every group's, so that no two are alike
             keys = np.where(groups < 0, -1 - keys, groups)
         unit_of_item = np.unique(keys, return_inverse=True)[1]
-        labelled = labels >= 0
-        pairs, counts = np.unique(np.stack([unit_of_item[labelled], labels[labelled]]), axis=1, return_counts=True)
+        rows, classes = item_classes(labels)
+        pairs, counts = np.unique(np.stack([unit_of_item[rows], classes]), axis=1, return_counts=True)
         units, classes = pairs
-        majority = np.full(unit_of_item.max(initial=-1) + 1, -1, dtype=np.int64)
-        by_count = np.lexsort((-classes, counts))  # ascending, so that the last assignment to a unit is its majority
-        majority[units[by_count]] = classes[by_count]
-        return cls(unit_of_item, majority, units, classes, counts)
+        importance = counts if labels.ndim == 1 else -np.bincount(classes, counts)[classes]
+        count = unit_of_item.max(initial=-1) + 1
+        strata = np.full(count, -1, dtype=np.int64)
+        ascending = np.lexsort((-classes, importance))  # so that the last assignment to a unit is the most important
+        strata[units[ascending]] = classes[ascending]
+        labelled = np.bincount(unit_of_item[is_labelled(labels)], minlength=count)
+        return cls(unit_of_item, strata, labelled, units, classes, counts)
 
     def take_leaving_every_class(self, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """As many units as can be taken, in `order`, so that each of their classes keeps a labelled item outside.
+        """As many units as can be taken, in `order`, so that each of their classes keeps an item outside.
 
         Units without a labelled item are passed over. Returns the units taken and the labelled items in all units
         taken so far, after each: int64 (taken,), ascending.
         """
-        starts = np.searchsorted(self.pair_units, np.arange(len(self.classes) + 1)).tolist()
-        classes, counts = self.pair_classes.tolist(), self.pair_counts.tolist()
+        starts = np.searchsorted(self.pair_units, np.arange(len(self.strata) + 1)).tolist()
+        classes, counts, labelled = self.pair_classes.tolist(), self.pair_counts.tolist(), self.labelled.tolist()
         left = np.bincount(self.pair_classes, weights=self.pair_counts).astype(int).tolist()
         taken, items_so_far, items = [], [], 0
         for unit in order.tolist():
@@ -56,10 +63,19 @@ class Units:
                 continue
             for pair in pairs:
                 left[classes[pair]] -= counts[pair]
-                items += counts[pair]
+            items += labelled[unit]
             taken.append(unit)
             items_so_far.append(items)
         return np.array(taken, dtype=np.int64), np.array(items_so_far, dtype=np.int64)
+
+
+def rarest_first(labels: Labels) -> NDArray[np.int64]:
+    """The stratum of every item, -1 without a label: its class, or the rarest of several, the smallest on a tie.
+
+    What is rare is what a random draw may miss, and frequent labels keep about their shares whatever is drawn: the
+    order in which iterative stratification (Sechidis et al. 2011) looks at labels, without its second look.
+    """
+    return labels if labels.ndim == 1 else Units.of(labels, None).strata
 
 
 def stratified_order(strata: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hasher.data.embedding_set import UNLABELLED, EmbeddingSet
+from hasher.arrays import mapped_array, reason
+from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.npz import decode_strings, index_labels, read_arrays
 from hasher.data.registry import load_dataset
 from hasher.data.splits import SplitConfig, make_splits
 from hasher.errors import UserError
+from hasher.labels import Labels, check_multi_hot, is_labelled, item_classes, names_of
 
 #: Ends of a source that take one side of the split a model was tested on: ``digits:queries``.
 PARTS = ("database", "queries")
@@ -28,7 +31,8 @@ class Items:
     Attributes:
         origin: where they come from; rows of the same origin and number are the same item.
         rows: int64 (n,), the number of each in its origin, from 0.
-        labels: int64 (n,), index into `class_names`, -1 unlabelled; None where nothing is known of classes.
+        labels: int64 (n,), index into `class_names`, -1 unlabelled, or bool (n, classes), several an item; None where
+            nothing is known of classes.
         class_names: one name a class.
         paths: str (n,), the image each item was made from, where that is known.
 
@@ -38,14 +42,15 @@ class Items:
 
     origin: str
     rows: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
+    labels: Labels | None = None
     class_names: tuple[str, ...] = ()
     paths: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
+        numbers = self.labels if self.labels is not None and self.labels.ndim != 2 else None
         for field, kinds, values in (
             ("rows", "iu", self.rows),
-            ("labels", "i", self.labels),
+            ("labels", "i", numbers),
             ("paths", "U", self.paths),
         ):
             if values is None:
@@ -56,8 +61,10 @@ class Items:
                 )
             if values.dtype.kind not in kinds:
                 raise UserError(f"{self.origin}: {field} is {values.dtype}, expected {_EXPECTED[kinds]}")
-        if self.labels is not None and not ((self.labels >= -1) & (self.labels < len(self.class_names))).all():
+        if numbers is not None and not ((numbers >= -1) & (numbers < len(self.class_names))).all():
             raise UserError(f"{self.origin}: labels: expected -1 to {len(self.class_names) - 1}, one number a class")
+        if self.labels is not None and numbers is None:
+            check_multi_hot(self.labels, (len(self), len(self.class_names)), self.origin)
 
     def __len__(self) -> int:
         """Number of items (n)."""
@@ -73,10 +80,22 @@ class Items:
         )
 
     def classes(self, which: NDArray[np.int64]) -> NDArray[np.str_]:
-        """Class names of the items at the places `which`, of the same shape; "" for an unlabelled one."""
+        """Class names of the items at the places `which`, of the same shape; "" for an unlabelled one.
+
+        Several of an item are one text.
+        """
         if self.labels is None:
             return np.full(which.shape, "")
-        return np.array([*self.class_names, ""])[self.labels[which]]  # -1 is the last
+        return names_of(self.labels[which.ravel()], self.class_names).reshape(which.shape)
+
+    def of_classes(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of these classes each item has: (n, names). All of the items' own are to be among them."""
+        found = np.zeros((len(self), len(names)), bool)
+        if self.labels is not None:
+            columns = np.array([names.index(name) for name in self.class_names])
+            rows, classes = item_classes(self.labels)
+            found[rows, columns[classes]] = True
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,13 +174,9 @@ def _part(dataset: EmbeddingSet, part: str, known_split: KnownSplit | None) -> V
 
 def _load_matrix(path: Path) -> Vectors:
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy raises whatever its parsers do on a damaged header; all of it is a bad file
-        if "mmap" in str(error) and "pickle" not in str(error):
-            reason = "the file is shorter than its header says"
-        else:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable .npy file ({reason})") from None
+        matrix = mapped_array(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable .npy file ({reason(error)})") from None
     matrix = matrix[None] if matrix.ndim == 1 else matrix
     return Vectors(matrix, Items(str(path.resolve()), np.arange(len(matrix) if matrix.ndim else 0)))
 
@@ -170,8 +185,8 @@ def _load_npz(path: Path) -> Vectors:
     arrays = read_arrays(path, ("features",))
     features = arrays["features"]
     rows = np.arange(len(features) if features.ndim else 0)
-    labels, names = index_labels(arrays["labels"], path) if "labels" in arrays else (None, ())
-    if labels is not None and (labels == UNLABELLED).all():
+    labels, names = index_labels(arrays, path) if "labels" in arrays else (None, ())
+    if labels is not None and not is_labelled(labels).any():
         labels = None
     paths = decode_strings(arrays["paths"], "paths", path) if "paths" in arrays else None
     return Vectors(features, Items(str(path.resolve()), rows, labels, names, paths))

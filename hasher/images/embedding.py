@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import itertools
 import os
 import shutil
@@ -21,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL.Image import Image
 
+from hasher.csv_text import rows_to_csv
 from hasher.errors import UserError
 from hasher.files import write_atomically
 from hasher.images.backbones import Backbone, Computing
@@ -289,6 +288,4 @@ def _list_skipped(path: Path, skipped: list[tuple[str, str]]) -> None:
     if not skipped:
         path.unlink(missing_ok=True)  # of an earlier file
         return
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([("path", "reason"), *skipped])
-    write_atomically(path, text.getvalue())
+    write_atomically(path, rows_to_csv([("path", "reason"), *skipped]))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hasher.errors import UserError
+from hasher.files import read_regular
 from hasher.images.sources import (
     TEST_SPLITS,
     TRAINING_SPLITS,
@@ -49,7 +50,7 @@ class ImageFolder(ImageSource):
         return f"{self.files[row]}: {found.st_size} bytes, {found.st_mtime_ns}"
 
     def read(self, row: int) -> bytes:
-        return (self.root / self.files[row]).read_bytes()
+        return read_regular(self.root / self.files[row])
 
 
 class _Listing:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hasher.errors import UserError
+from hasher.files import read_regular
 from hasher.images.quiet import errors_only
 from hasher.images.sources import UNLABELLED, ImageSource, Role, chosen_roles, default_roles
 
@@ -104,7 +105,7 @@ class DatasetSource(ImageSource):
         if image is None:
             raise OSError("no image in this row")
         content: bytes | None = image["bytes"]
-        return Path(image["path"]).read_bytes() if content is None else content
+        return read_regular(image["path"]) if content is None else content
 
     def _find(self, row: int) -> tuple[_Split, int]:
         number = bisect.bisect_right(self.starts, row) - 1

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import opened_archive
 from hasher.errors import UserError
 from hasher.files import replacing
 from hasher.images.groups import joined, named_items
 from hasher.images.shards import Shard, Shards
 from hasher.images.sources import UNLABELLED, ImageSource, Rows
+from hasher.json_text import parsed
 
 #: Items whose strings are in memory together.
 CHUNK = 4096
@@ -169,8 +171,8 @@ def _write_parts(
 def read_about(path: Path) -> dict[str, Any] | None:
     """What an embedding file says of itself; None where it says nothing or is no such file."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(stored["about"].item())
-    except Exception:  # zipfile, numpy and json each raise their own
+        with opened_archive(path) as archive:
+            about = parsed(str(archive.read("about")))
+    except (UserError, KeyError, ValueError):
         return None
     return about if isinstance(about, dict) else None

@@ -15,8 +15,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hasher.arrays import opened_archive
 from hasher.errors import UserError
-from hasher.files import replacing, write_atomically
+from hasher.files import read_regular, replacing, write_atomically
 from hasher.images.sources import ImageSource, Rows
 
 
@@ -104,12 +105,12 @@ class Shards:
     def load(self) -> Iterator[Shard]:
         """All shards in order, one in memory at a time."""
         for number in range(len(self._stamps)):
-            with np.load(self._path(number), allow_pickle=False) as stored:
+            with opened_archive(self._path(number)) as stored:
                 yield Shard(
-                    rows=stored["rows"],
-                    features=stored["features"],
-                    digests=stored["digests"],
-                    skipped={int(row): reason for row, reason in json.loads(stored["skipped"].item()).items()},
+                    rows=stored.read("rows"),
+                    features=stored.read("features"),
+                    digests=stored.read("digests"),
+                    skipped={int(row): why for row, why in json.loads(str(stored.read("skipped"))).items()},
                 )
 
     def _path(self, number: int) -> Path:
@@ -126,9 +127,9 @@ class Shards:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                return str(stored["stamp"])
-        except Exception:  # a damaged file is as good as none
+            with opened_archive(path) as stored:
+                return str(stored.read("stamp"))
+        except (UserError, KeyError):  # a damaged file is as good as none
             return None
 
     def _check_settings(self) -> None:
@@ -138,7 +139,7 @@ class Shards:
             write_atomically(path, settings)
             return
         try:
-            earlier = json.loads(path.read_text())
+            earlier = json.loads(read_regular(path))
         except ValueError:
             earlier = {}
         key = first_difference(earlier, json.loads(settings))

@@ -14,6 +14,7 @@ from PIL.Image import Image
 from PIL.Image import new as new_image
 
 from hasher.errors import UserError
+from hasher.files import open_regular
 from hasher.images.backbones import DEFAULT_BACKBONE, Backbone, Computing, stacked
 from hasher.images.quiet import errors_only
 
@@ -148,7 +149,7 @@ def _directory_digest(folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".safetensors", ".bin"):
             digest.update(path.name.encode())
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
     return digest.hexdigest()

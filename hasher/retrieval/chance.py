@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hasher.errors import UserError
+from hasher.retrieval.groups import Groups
 from hasher.retrieval.hamming import evaluate
-from hasher.retrieval.labels import ClassBlocks, as_labels
+from hasher.retrieval.labels import as_labels, relevant_items
 from hasher.retrieval.released import released_map
 from hasher.retrieval.result import Chunk, Cuts
 
@@ -19,8 +20,7 @@ def base_rate(query_labels: ArrayLike, database_labels: ArrayLike) -> float:
     any ranking that ignores the classes, and what its `map` tends to in a large database. `random_map` is exact.
     """
     database = as_labels(database_labels, "database_labels")
-    blocks = ClassBlocks.of(as_labels(query_labels, "query_labels"), database)
-    return float(np.mean(blocks.stops - blocks.starts) / len(database))
+    return float(relevant_items(as_labels(query_labels, "query_labels"), database).mean() / len(database))
 
 
 def random_map(query_labels: ArrayLike, database_labels: ArrayLike, k: int | None = None) -> float:
@@ -31,9 +31,8 @@ def random_map(query_labels: ArrayLike, database_labels: ArrayLike, k: int | Non
     """
     queries, database = as_labels(query_labels, "query_labels"), as_labels(database_labels, "database_labels")
     cuts = Cuts(len(database), len(database) if k is None else k)
-    blocks = ClassBlocks.of(queries, database)
-    relevant = (blocks.stops - blocks.starts)[:, None]
-    chunk = Chunk.of_groups(np.full_like(relevant, len(database)), relevant, cuts)
+    relevant = relevant_items(queries, database)[:, None]
+    chunk = Chunk.of_groups(Groups.of_classes(np.full_like(relevant, len(database)), relevant), cuts)
     return float(chunk.average_precision[:, np.searchsorted(cuts.all, min(cuts.k, cuts.size))].mean())
 
 

@@ -1,14 +1,16 @@
 """Evaluate hash codes: rank a database by Hamming distance to each query."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hasher.errors import UserError
 from hasher.retrieval.codes import as_bool, as_words
-from hasher.retrieval.kernels import MAX_BITS, hamming_histograms
-from hasher.retrieval.labels import ClassBlocks, as_labels
+from hasher.retrieval.groups import Groups
+from hasher.retrieval.kernels import MAX_BITS, hamming_histograms, shared_histograms
+from hasher.retrieval.labels import ClassBlocks, LabelSets, as_labels, relevance
 from hasher.retrieval.result import Chunk, Cuts, Retrieval, combine
 
 #: Queries whose histograms are held at once, by each thread.
@@ -25,14 +27,14 @@ def evaluate(
 ) -> Retrieval:
     """Retrieval metrics of hash codes, as expectations over all orders of items at equal Hamming distance.
 
-    An item is relevant to a query if their labels are equal. Labels are integers of any values; a query whose class the
-    database lacks scores 0. Memory does not grow with queries times items.
+    An item is relevant to a query if their labels are equal or, of several an item, if they share one. A query with
+    nothing relevant in the database scores 0. Memory does not grow with queries times items.
 
     Args:
         query_codes: (queries, bits), boolean or ±1.
-        query_labels: (queries,) integers.
+        query_labels: (queries,) integers of any values, or several an item as (queries, classes) booleans or 0 and 1.
         database_codes: (items, bits), boolean or ±1.
-        database_labels: (items,) integers.
+        database_labels: the same for the database.
         k: cut of `Retrieval.map_at_k`.
         threads: threads to use. The result does not depend on it.
 
@@ -60,9 +62,9 @@ def evaluate_packed(
 
     Args:
         query_codes: uint8 (queries, ceil(bits / 8)) as `pack` returns them, or uint64 words (queries, ceil(bits / 64)).
-        query_labels: (queries,) integers.
+        query_labels: as in `evaluate`.
         database_codes: the same for the database.
-        database_labels: (items,) integers.
+        database_labels: as in `evaluate`.
         bits: length of the codes.
         k: cut of `Retrieval.map_at_k`.
         threads: threads to use. The result does not depend on it.
@@ -75,7 +77,7 @@ def evaluate_packed(
     if threads < 1:
         raise UserError(f"threads: must be at least 1, not {threads}")
     queries, database = as_words(query_codes, bits, "query_codes"), as_words(database_codes, bits, "database_codes")
-    blocks = ClassBlocks.of(
+    found = relevance(
         as_labels(query_labels, "query_labels", len(queries)),
         as_labels(database_labels, "database_labels", len(database)),
     )
@@ -83,16 +85,45 @@ def evaluate_packed(
     used = np.bitwise_or.reduce(queries, axis=0) | np.bitwise_or.reduce(database, axis=0)
     if (in_use := int(np.bitwise_count(used).sum())) > bits:
         raise UserError(f"bits: the codes use {in_use} bits, more than {bits}; bits that fill the last byte must be 0")
-    columns = np.ascontiguousarray(database[blocks.order].T)
+    if isinstance(found, ClassBlocks):
+        histograms = _by_class(found, queries, database, bits)
+    else:
+        histograms = _by_label_set(found, queries, database, bits)
 
     def score(first: int) -> Chunk:
-        chunk = slice(first, first + QUERIES_AT_ONCE)
-        counts, relevant = np.zeros((2, len(queries[chunk]), bits + 1), np.int64)
-        hamming_histograms(queries[chunk], columns, blocks.starts[chunk], blocks.stops[chunk], counts, relevant)
-        return Chunk.of_histograms(counts, relevant, cuts)
+        return Chunk.of_histograms(histograms(slice(first, first + QUERIES_AT_ONCE)), cuts)
 
     firsts = range(0, len(queries), QUERIES_AT_ONCE)
     if threads == 1:  # on a busy machine a second thread would only wait for its turn
         return combine([score(first) for first in firsts], cuts, bits)
     with ThreadPoolExecutor(threads) as pool:
         return combine(list(pool.map(score, firsts)), cuts, bits)
+
+
+def _by_class(
+    blocks: ClassBlocks, queries: NDArray[np.uint64], database: NDArray[np.uint64], bits: int
+) -> Callable[[slice], Groups]:
+    """A function that groups the database by its distance from some of the queries."""
+    columns = np.ascontiguousarray(database[blocks.order].T)
+
+    def histograms(rows: slice) -> Groups:
+        counts, relevant = np.zeros((2, len(queries[rows]), bits + 1), np.int64)
+        hamming_histograms(queries[rows], columns, blocks.starts[rows], blocks.stops[rows], counts, relevant)
+        return Groups.of_classes(counts, relevant)
+
+    return histograms
+
+
+def _by_label_set(
+    sets: LabelSets, queries: NDArray[np.uint64], database: NDArray[np.uint64], bits: int
+) -> Callable[[slice], Groups]:
+    """The same where items have several labels."""
+    columns, labels = (np.ascontiguousarray(words.T) for words in (database, sets.database))
+
+    def histograms(rows: slice) -> Groups:
+        counts, relevant, gains = np.zeros((3, len(queries[rows]), bits + 1), np.int64)
+        sharing = np.zeros((len(counts), sets.most + 1), np.int64)
+        shared_histograms(queries[rows], sets.queries[rows], columns, labels, counts, relevant, gains, sharing)
+        return Groups(counts, relevant, gains, sharing)
+
+    return histograms

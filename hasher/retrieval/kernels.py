@@ -1,6 +1,6 @@
-"""The two compiled loops every metric rests on: Hamming histograms, and the expectation over tie orders.
+"""The compiled loops every metric rests on: Hamming histograms, and what tie orders make of a ranking.
 
-Both are compiled when this module is first imported and cached on disk. They stay in one file because numba notices a
+All are compiled when this module is first imported and cached on disk. They stay in one file because numba notices a
 change in the file of a cached function, but not in the files of the functions it calls.
 """
 
@@ -30,6 +30,7 @@ WORDS = types.Array(types.uint64, 2, "C", readonly=True)
 OFFSETS = types.Array(types.int64, 1, "C", readonly=True)
 GROUPS = types.Array(types.int64, 2, "C")
 SCORES = types.Array(types.float64, 2, "C")
+TABLE = types.Array(types.float64, 1, "C", readonly=True)
 
 
 def compiled(*arguments: types.Type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -128,6 +129,83 @@ def hamming_histograms(
 
 
 @njit(inline="always")
+def add_shared(
+    query: NDArray[np.uint64],
+    labels: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    database_labels: NDArray[np.uint64],
+    width: int,
+    buffers: NDArray[np.uint16],
+    partial: NDArray[np.int64],
+) -> None:
+    """Count every item of `database` in `partial` (turns, groups) at its distance times `width` plus shared labels.
+
+    As `add_distances`, with a second loop that vectorises in the same way. `buffers` are (2, `TILE`).
+    """
+    distances, shared = buffers[0], buffers[1]
+    for tile in range(0, database.shape[1], TILE):
+        size = min(TILE, database.shape[1] - tile)
+        distances[:] = 0
+        for word in range(query.shape[0]):
+            bits = query[word]
+            column = database[word, tile : tile + size]
+            for item in range(size):
+                distances[item] += np.uint16(popcount(bits ^ column[item]))
+        shared[:] = 0
+        for word in range(labels.shape[0]):
+            bits = labels[word]
+            if bits == 0:
+                continue
+            column = database_labels[word, tile : tile + size]
+            for item in range(size):
+                shared[item] += np.uint16(popcount(bits & column[item]))
+        whole = size - size % TURNS
+        for item in range(0, whole, TURNS):
+            for turn in range(TURNS):
+                place = np.intp(distances[item + turn]) * width + np.intp(shared[item + turn])
+                partial[turn, place] += 1
+        for item in range(whole, size):
+            partial[0, np.intp(distances[item]) * width + np.intp(shared[item])] += 1
+
+
+@compiled(WORDS, WORDS, WORDS, WORDS, GROUPS, GROUPS, GROUPS, GROUPS)
+def shared_histograms(
+    queries: NDArray[np.uint64],
+    query_labels: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    database_labels: NDArray[np.uint64],
+    counts: NDArray[np.int64],
+    relevant: NDArray[np.int64],
+    gains: NDArray[np.int64],
+    sharing: NDArray[np.int64],
+) -> None:
+    """`hamming_histograms` where items have sets of labels, and are relevant where they share one with the query.
+
+    Labels are bit sets, (q, words) and (words, n). `gains` (q, bits + 1) are the labels shared with the query at each
+    distance, summed over items; `sharing` (q, most + 1) the items by the number of labels shared, `most` at least that
+    of any query. All four are zero on entry.
+    """
+    buffers = np.empty((2, TILE), np.uint16)
+    partial = np.zeros((TURNS, counts.shape[1] * sharing.shape[1]), np.int64)
+    for i in range(queries.shape[0]):
+        width: Any = 1
+        for word in range(query_labels.shape[1]):
+            width += np.intp(popcount(query_labels[i, word]))
+        add_shared(queries[i], query_labels[i], database, database_labels, width, buffers, partial)
+        for distance in range(counts.shape[1]):
+            for common in range(width):
+                found = 0
+                for turn in range(TURNS):
+                    found += partial[turn, distance * width + common]
+                    partial[turn, distance * width + common] = 0
+                counts[i, distance] += found
+                sharing[i, common] += found
+                if common > 0:
+                    relevant[i, distance] += found
+                    gains[i, distance] += found * common
+
+
+@njit(inline="always")
 def harmonic_difference(start: int, terms: int) -> float:
     """1/(start + 1) + ... + 1/(start + terms), the harmonic number of start + terms less that of start.
 
@@ -195,3 +273,44 @@ def tie_aware(
             gain += expected_gain(seen, hits, count, found, count)
             seen += count
             hits += found
+
+
+@compiled(GROUPS, GROUPS, GROUPS, TABLE, TABLE, types.int64, SCORES, SCORES)
+def tie_conventions(
+    counts: NDArray[np.int64],
+    relevant: NDArray[np.int64],
+    gains: NDArray[np.int64],
+    harmonic: NDArray[np.float64],
+    discounts: NDArray[np.float64],
+    k: int,
+    bounds: NDArray[np.float64],
+    discounted: NDArray[np.float64],
+) -> None:
+    """What is reported beside the expectation: average precision with ties in the best and worst order, and gains.
+
+    Rows of `counts`, `relevant` and `gains` (q, groups) are as in `tie_aware`, with the gain of each group as a whole.
+    `harmonic` and `discounts` (items + 1,) are what the first 0 to all places have together, of 1/j and of a discount.
+    `bounds` (q, 2) is average precision over the whole ranking where relevant items come first, and last, among those
+    that tie: r of them at the places after s, with h before them, have Σ_j (h + j)/(s + j) = r + (h - s)(H(s + r) -
+    H(s)). `discounted` (q, 2) is the expected discounted gain of the whole ranking, and of the first `k`: a group of
+    tied items has its mean gain at each of its places (McSherry & Najork 2008).
+    """
+    for i in range(counts.shape[0]):
+        seen, hits, best, worst, whole, cut = 0, 0, 0.0, 0.0, 0.0, 0.0
+        for group in range(counts.shape[1]):
+            count, found = counts[i, group], relevant[i, group]
+            if found > 0:
+                end = seen + count
+                start = end - found
+                best += found + (hits - seen) * (harmonic[seen + found] - harmonic[seen])
+                worst += found + (hits - start) * (harmonic[end] - harmonic[start])
+                gain = gains[i, group] / count
+                whole += gain * (discounts[end] - discounts[seen])
+                if seen < k:
+                    cut += gain * (discounts[min(end, k)] - discounts[seen])
+            seen += count
+            hits += found
+        bounds[i, 0] = best / hits if hits > 0 else 0.0
+        bounds[i, 1] = worst / hits if hits > 0 else 0.0
+        discounted[i, 0] = whole
+        discounted[i, 1] = cut

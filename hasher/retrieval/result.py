@@ -1,13 +1,14 @@
 """What an evaluation returns, and how the metrics of chunks of queries become one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hasher.errors import UserError
+from hasher.retrieval.groups import Conventions, Groups
 from hasher.retrieval.kernels import tie_aware
 
 Floats = NDArray[np.float64]
@@ -36,6 +37,8 @@ class Retrieval:
         average_precision: `map` by query, (queries,).
         average_precision_at_k: `map_at_k` by query, (queries,).
         precision_within_2: `precision_at_radius_2` by query, (queries,).
+        average_precision_at_1000, average_precision_at_5000: that of the first n, divided by min(R, n), by query.
+        conventions: the best and worst order of ties, and NDCG, by query.
     """
 
     map: float
@@ -52,6 +55,9 @@ class Retrieval:
     average_precision: Floats = field(repr=False)
     average_precision_at_k: Floats = field(repr=False)
     precision_within_2: Floats = field(repr=False)
+    average_precision_at_1000: Floats = field(repr=False)
+    average_precision_at_5000: Floats = field(repr=False)
+    conventions: Conventions = field(repr=False)
 
 
 def standard_cutoffs(size: int) -> NDArray[np.int64]:
@@ -89,27 +95,32 @@ class Chunk:
 
     average_precision: Floats
     precision: Floats
+    conventions: Conventions
     precision_within_2: Floats
     precision_by_radius: Floats
     recall_by_radius: Floats
 
     @classmethod
-    def of_groups(cls, counts: NDArray[np.int64], relevant: NDArray[np.int64], cuts: Cuts) -> "Chunk":
-        """Metrics of rankings given as groups of tied items, best first: `counts` and `relevant`, (queries, groups)."""
-        cutoffs = cuts.all
+    def of_groups(cls, groups: Groups, cuts: Cuts) -> "Chunk":
+        """Metrics of rankings given as groups of tied items."""
+        counts, relevant, cutoffs = groups.counts, groups.relevant, cuts.all
         average_precision, precision = np.empty((2, len(counts), len(cutoffs)))
         tie_aware(counts, relevant, cutoffs, average_precision, precision)
-        return cls(average_precision, precision, np.full(len(counts), np.nan), np.empty(0), np.empty(0))
+        conventions = Conventions.of(groups, min(cuts.k, cuts.size))
+        no_radius = np.full(len(counts), np.nan)
+        return cls(average_precision, precision, conventions, no_radius, np.empty(0), np.empty(0))
 
     @classmethod
-    def of_histograms(cls, counts: NDArray[np.int64], relevant: NDArray[np.int64], cuts: Cuts) -> "Chunk":
+    def of_histograms(cls, groups: Groups, cuts: Cuts) -> "Chunk":
         """The same where the groups are Hamming distances 0 to bits, with what lies within each radius."""
-        ranking = cls.of_groups(counts, relevant, cuts)
-        within, hits = counts.cumsum(axis=1), relevant.cumsum(axis=1)
+        within, hits = groups.counts.cumsum(axis=1), groups.relevant.cumsum(axis=1)
         precision = hits / np.maximum(within, 1)
         recall = (hits / np.maximum(hits[:, -1:], 1)).sum(axis=0)
         within_2 = precision[:, min(2, precision.shape[1] - 1)].copy()
-        return cls(ranking.average_precision, ranking.precision, within_2, precision.sum(axis=0), recall)
+        return replace(
+            cls.of_groups(groups, cuts),
+            precision_within_2=within_2, precision_by_radius=precision.sum(axis=0), recall_by_radius=recall,
+        )  # fmt: skip
 
 
 def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
@@ -119,8 +130,11 @@ def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
     queries = len(average_precision)
     precision_by_radius = np.sum([chunk.precision_by_radius for chunk in chunks], axis=0) / queries
     standard = np.searchsorted(cuts.all, cuts.standard)
-    at_k = average_precision[:, np.searchsorted(cuts.all, min(cuts.k, cuts.size))].copy()
-    whole = average_precision[:, -1].copy()
+
+    def cut_at(n: int) -> Floats:
+        return average_precision[:, np.searchsorted(cuts.all, min(n, cuts.size))].copy()
+
+    at_k, whole = cut_at(cuts.k), average_precision[:, -1].copy()
     within_2 = np.concatenate([chunk.precision_within_2 for chunk in chunks])
     return Retrieval(
         map=float(whole.mean()),
@@ -137,4 +151,7 @@ def combine(chunks: Sequence[Chunk], cuts: Cuts, bits: int | None) -> Retrieval:
         average_precision=whole,
         average_precision_at_k=at_k,
         precision_within_2=within_2,
+        average_precision_at_1000=cut_at(1000),
+        average_precision_at_5000=cut_at(5000),
+        conventions=Conventions.joined([chunk.conventions for chunk in chunks]),
     )

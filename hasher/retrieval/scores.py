@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hasher.errors import UserError
 from hasher.retrieval.codes import as_array
-from hasher.retrieval.labels import as_labels
+from hasher.retrieval.groups import Groups
+from hasher.retrieval.labels import LabelSets, as_labels, relevance
 from hasher.retrieval.result import Chunk, Cuts, Retrieval, combine
 
 #: Scores held at once; a chunk has at least one query. Sorting needs some five arrays of this size.
@@ -28,14 +29,15 @@ def evaluate_scores(
     Args:
         score_rows: gives the scores of a slice of the queries with every item, (queries in the slice, items); the
             higher, the better. Called for one chunk of queries after another, so that memory stays bounded.
-        query_labels: (queries,) integers.
-        database_labels: (items,) integers.
+        query_labels: (queries,) integers, or several an item as (queries, classes) booleans or 0 and 1.
+        database_labels: the same for the database.
         k: cut of `Retrieval.map_at_k`.
 
     Raises:
         UserError: labels that do not fit, nothing to rank, scores of a wrong shape or not a number, or k below 1.
     """
     queries, database = as_labels(query_labels, "query_labels"), as_labels(database_labels, "database_labels")
+    found = relevance(queries, database)
     cuts = Cuts(len(database), k)
     at_once = max(1, SCORES_AT_ONCE // len(database))
     chunks = []
@@ -46,23 +48,45 @@ def evaluate_scores(
             raise UserError(f"scores: expected shape {(rows.stop - rows.start, len(database))}, not {scores.shape}")
         if np.isnan(scores).any():
             raise UserError(f"scores: not a number for a query among {rows.start} to {rows.stop - 1}")
-        chunks.append(Chunk.of_groups(*_tied_groups(scores, queries[rows], database), cuts))
+        if isinstance(found, LabelSets):
+            groups = _tied_sets(scores, found.shared(rows))
+        else:
+            groups = _tied_classes(scores, queries[rows], database)
+        chunks.append(Chunk.of_groups(groups, cuts))
     return combine(chunks, cuts, bits=None)
 
 
-def _tied_groups(
-    scores: NDArray, query_labels: NDArray[np.int64], database_labels: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sizes of the groups of equal score, best first, and how many of each are relevant: both (queries, items)."""
+def _tied_classes(scores: NDArray, query_labels: NDArray[np.int64], database_labels: NDArray[np.int64]) -> Groups:
+    """The groups of equal score, best first, where items have one label."""
+    order, group = _ranked(scores)
+    hit = database_labels[order] == query_labels[:, None]
+    counts = np.bincount(group.ravel(), minlength=scores.size).reshape(scores.shape)
+    relevant = np.bincount(group[hit], minlength=scores.size).reshape(scores.shape)
+    return Groups.of_classes(counts, relevant)
+
+
+def _tied_sets(scores: NDArray, shared: NDArray[np.int64]) -> Groups:
+    """The same where items have several labels, of which `shared` (queries, items) are the query's too."""
+    order, group = _ranked(scores)
+    ranked = np.take_along_axis(shared, order, axis=1)
+    counts = np.bincount(group.ravel(), minlength=scores.size).reshape(scores.shape)
+    relevant = np.bincount(group[ranked > 0], minlength=scores.size).reshape(scores.shape)
+    gains = np.bincount(group.ravel(), ranked.ravel(), scores.size).astype(np.int64).reshape(scores.shape)
+    sharing = np.stack([np.count_nonzero(shared == common, axis=1) for common in range(shared.max() + 1)], axis=1)
+    return Groups(counts, relevant, gains, sharing)
+
+
+def _ranked(scores: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Items by score, best first, and the group of equal score of each place, both (queries, items).
+
+    Groups count from 0 for the first query, from the number of items for the second, and so on.
+    """
     order = np.argsort(scores, axis=1)[:, ::-1]
     ranked = np.take_along_axis(scores, order, axis=1)
     group = np.zeros(scores.shape, np.int64)
     np.cumsum(ranked[:, 1:] != ranked[:, :-1], axis=1, out=group[:, 1:])
     group += np.arange(len(scores))[:, None] * scores.shape[1]
-    hit = database_labels[order] == query_labels[:, None]
-    counts = np.bincount(group.ravel(), minlength=scores.size).reshape(scores.shape)
-    relevant = np.bincount(group[hit], minlength=scores.size).reshape(scores.shape)
-    return counts, relevant
+    return order, group
 
 
 def evaluate_cosine(

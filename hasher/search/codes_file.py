@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hasher.arrays import opened_archive
 from hasher.data import Items, Vectors
 from hasher.encoding import encode_packed
 from hasher.errors import UserError, first_error
@@ -114,9 +115,9 @@ def is_codes_file(source: str) -> bool:
     try:
         if path.suffix != ".npz" or not path.is_file():
             return False
-        with np.load(path, allow_pickle=False) as file:
-            return "codes" in file.files and "features" not in file.files
-    except Exception:  # zipfile and numpy each raise their own on a damaged file, which the loader will name
+        with opened_archive(path) as archive:
+            return "codes" in archive.keys and "features" not in archive.keys
+    except (OSError, UserError):  # a damaged file, which the loader will name
         return False
 
 
@@ -136,11 +137,5 @@ def load_codes(path: Path) -> HashedItems:
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in ("codes", "about", "rows", "labels", "paths") if key in file.files}
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable file of codes ({reason})") from None
+    with opened_archive(path) as archive:
+        return {key: archive.read(key) for key in ("codes", "about", "rows", "labels", "paths") if key in archive.keys}

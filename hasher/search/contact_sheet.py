@@ -105,7 +105,7 @@ def draw(sheet: Sequence[Sequence[Tile]], title: str) -> Figure:
 def _legend(sheet: Sequence[Sequence[Tile]]) -> str:
     text = "Left: the query. d: bits in which the codes differ."
     if any(tile.verdict in ("right", "wrong") for row in sheet for tile in row):
-        text += " Blue: the query's class. Orange, dashed, ✗: another class."
+        text += " Blue: a class of the query. Orange, dashed, ✗: another class."
     return text
 
 

@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from hasher.files import read_regular
 from hasher.images.decoding import Decoder, UnusableImage, without_pillow_limit
 
 #: Longest side of a picture that is kept.
 SIDE = 192
+
+#: Bytes of an image file that are read; `paths` of a file may name anything.
+LARGEST = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ def from_files(paths: NDArray[np.str_], folder: Path) -> PictureOf:
 
     def picture(item: int) -> Picture:
         try:
-            content = (folder / paths[item]).read_bytes()
+            content = read_regular(folder / paths[item], LARGEST)
             with without_pillow_limit(), decoder.picture(content) as image:
                 image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
                 return Picture(np.asarray(image))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hasher.data import Items
 from hasher.errors import UserError
+from hasher.labels import label_words
 from hasher.search.codes_file import HashedItems
 from hasher.search.index import HammingIndex, Neighbours
 
@@ -34,8 +35,13 @@ class Results:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """Where they are known and the same: (queries, k)."""
-        return self.labelled & (self._query_classes[:, None] == self._item_classes)
+        """Where they are known, and the same or of several one in common: (queries, k)."""
+        queries, items = self.queries.labels, self.database.labels
+        if queries is None or items is None or queries.ndim == items.ndim == 1:
+            return self.labelled & (self._query_classes[:, None] == self._item_classes)
+        names = list(dict.fromkeys((*self.queries.class_names, *self.database.class_names)))
+        asked, stored = (label_words(side.of_classes(names)) for side in (self.queries, self.database))
+        return np.asarray((asked[:, None] & stored[self.found.items]).any(axis=2))
 
     @property
     def precision(self) -> float | None:

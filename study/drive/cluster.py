@@ -7,14 +7,16 @@ import math
 import os
 import secrets
 import time
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.autoscaler.sdk import request_resources
 
+from hasher.console import shortened
 from hasher.errors import UserError
 from study.drive.head_node import answers
 from study.options import Resources
@@ -42,11 +44,13 @@ def connect(address: str | None) -> Iterator[None]:
     """Join the cluster at `address`, or start one on this machine and stop it in the end.
 
     A Ray of our own listens on every interface, and whoever reaches it can run code: Ray then asks every client for
-    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`.
+    the token in RAY_AUTH_TOKEN, and we choose a random one. Raises `UserError` where there is no cluster at `address`,
+    or Ray does not start.
     """
     if address is None:
-        # Not taken back at the end: Ray reads the token once a process.
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        _ask_for_a_token()
+    else:
+        _warn_of_open_token()
     with environment(_QUIET):
         try:
             ray.init(
@@ -54,13 +58,38 @@ def connect(address: str | None) -> Iterator[None]:
                 log_to_driver=False, logging_level=logging.ERROR,
                 runtime_env=_our_code() if address else None,
             )  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except Exception as error:  # of its own, of sockets, or a bare Exception: "timed out during startup"
+            ray.shutdown()  # what has come up so far
             what = f"--address {address}: no Ray cluster can be reached there" if address else "Ray does not start here"
-            raise UserError(f"{what} ({_first(error)})") from None
+            how = "; name a shorter folder by TMPDIR" if "AF_UNIX" in str(error) else ""
+            raise UserError(f"{what} ({shortened(_first(error), 300)}){how}") from None
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def _ask_for_a_token() -> None:
+    """Have a Ray of our own ask for a token, whatever the environment says. Not taken back at the end: Ray reads the
+    token once a process."""
+    mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if mode.lower() != "token":
+        del os.environ["RAY_AUTH_MODE"]  # Ray then chooses tokens
+        warnings.warn(
+            f"RAY_AUTH_MODE={mode} is for clusters that you start: the study's own Ray, whose ports run what they are "
+            "sent, asks for a token all the same",
+            stacklevel=2,
+        )
+    if not os.environ.get("RAY_AUTH_TOKEN"):
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _warn_of_open_token() -> None:
+    """Say so where others on this machine can read the token of the cluster."""
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    with suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            warnings.warn(f"{path}: others on this machine can read this token: chmod 600 it", stacklevel=2)
 
 
 class Nodes:

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Execution:
     trackers: Trackers
     shared: SharedStorage | None
     console: Console
+    name: str = field(default_factory=lambda: f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}")
 
     def run(self, trainable: type[tune.Trainable]) -> None:
         """Until nothing is left, the budget is spent or it is stopped; what has ended is in the ledger."""
@@ -74,9 +75,13 @@ class Execution:
                     tuner.fit()
             finally:
                 recorder.close()
+        self.forget_checkpoints()
+
+    def forget_checkpoints(self) -> None:
+        """Those of this sitting alone: other drivers may share the study."""
         if self.shared is not None:
-            self.shared.forget_checkpoints()
-        shutil.rmtree(self.folder.ray, ignore_errors=True)
+            self.shared.forget_checkpoints(self.name)
+        shutil.rmtree(self.folder.ray / self.name, ignore_errors=True)
 
     def _recorder(self, nodes: Nodes) -> Recorder:
         facts = {"commit": git_commit(Path(__file__).resolve().parents[2])}
@@ -93,7 +98,7 @@ class Execution:
     def _run_config(self, callbacks: list[tune.Callback]) -> RunConfig:
         every = self.ledger.spec.checkpoint_every
         return RunConfig(
-            name=f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}",
+            name=self.name,
             storage_path=self.shared.checkpoints if self.shared else str(self.folder.ray.resolve()),
             storage_filesystem=self.shared.filesystem if self.shared else None,
             stop=self.budget.deadline,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from hasher.files import write_atomically
+from hasher.files import sha256, write_atomically
 from study.drive.lost_workers import LostWorkers
 from study.drive.tracking.trackers import Trackers
 from study.plan.finished import State
 from study.plan.order import Plan
 from study.plan.tasks import Job, Task
+from study.record.evaluation_file import to_npz
 from study.record.ledger import Ledger
+from study.record.run_files import EVALUATION, FILES, MODEL, path_of
 from study.record.study_folder import StudyFolder
 from study.work.runs import Step
 from study.work.trainable import Failure
@@ -26,6 +25,7 @@ class _Running:
     job: Job
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
     outcome: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  #: digests of what it left
     state: State | None = None  #: how it ended; None while it runs
 
 
@@ -111,10 +111,14 @@ class Recorder:
             running.state = step.state
         task = running.job.task
         if step.evaluation is not None:
-            write_atomically(self._folder.evaluation(task), _npz(step.evaluation))
+            self._keep(running, EVALUATION, to_npz(step.evaluation))
         if step.model is not None:
-            write_atomically(self._folder.model(task.cell), step.model)
+            self._keep(running, MODEL, step.model)
         self._trackers.log(task, step)
+
+    def _keep(self, running: _Running, file: str, content: bytes) -> None:
+        write_atomically(path_of(self._folder, running.job.task, file), content)
+        running.files[file] = sha256(content)
 
     def lost(self, run_id: str) -> int:
         """The worker of a run was lost. Returns how often that may happen again; below 0, it was once too often."""
@@ -138,7 +142,7 @@ class Recorder:
             self._trackers.end(task, "failed")
             return
         outcome = {key: _finite(value) for key, value in {**running.outcome, **self._driver_facts}.items()}
-        self.ledger.finish(task, running.state, outcome, _columns(running.epochs))
+        self.ledger.finish(task, running.state, {**outcome, FILES: running.files}, _columns(running.epochs))
         self.plan.ended(task)
         self._lost_workers.ended(task)
         self._trackers.end(task, "failed" if running.state == "failed" else "complete")
@@ -161,9 +165,3 @@ def _columns(epochs: dict[int, dict[str, float]]) -> dict[str, list[float | None
 def _finite(value: Any) -> Any:
     """JSON has no NaN and no infinity."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _npz(arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()

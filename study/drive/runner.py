@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -27,11 +29,13 @@ from study.plan.finished import FinishedRuns
 from study.plan.order import Plan
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
-from study.plan.tasks import Cell
+from study.plan.tasks import Cell, Task, all_tasks
 from study.record.claims import claimed, refuse_claims_within
 from study.record.export import export
-from study.record.journal import repair
+from study.record.journal import repair, sync
 from study.record.ledger import Ledger
+from study.record.manifest import close_manifest, journal_has_changed, open_manifest
+from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
 from study.record.stored import read_finished
@@ -85,6 +89,11 @@ def run_study(
             closing.enter_context(shared.kept_up(folder))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if options.storage is None:
+            if journal_has_changed(folder):
+                warnings.warn(
+                    f"{folder.journal}: not what it was when {folder.manifest.name} was written; the study goes on",
+                    stacklevel=2,
+                )
             repair(folder.journal)
         storage = open_storage(options.storage or str(folder.journal))
         sitting = _Sitting(spec, folder, storage, data, options, deadline, shared, console, trainable)
@@ -97,6 +106,8 @@ def run_study(
             guard = closing.enter_context(claimed(storage, spec.name)).check
             refuse_claims_within(storage, spec.name)
         if options.extend:
+            if folder.check_extension(spec, options.storage):
+                open_manifest(folder)
             extend(folder, spec, storage, origins)
         folder.freeze(spec, options.storage, origins)
         return sitting.alone(trackers, guard)
@@ -119,22 +130,31 @@ class _Sitting:
     def alone(self, trackers: Trackers, guard: Callable[[], None] | None) -> StudyResult:
         """Everything that is left; `guard` says whether the study is still this driver's."""
         ledger = self._ledger(guard=guard)
+        self._run_lost_again(ledger)
         try:
             budget, interrupted = self._run(ledger, trackers)
         finally:
             records = export(ledger, self.folder)
+        with self.folder.writing():  # not where an error ends it: the storage may then have runs that are open
+            sync(self.storage)
+            close_manifest(self.folder, self.spec, ledger.finished)
+        self._forget_checkpoints()
         return self._result(ledger, records, interrupted, budget.spent)
 
     def with_others(self, trackers: Trackers) -> StudyResult:
         """Cells that no other driver has, some at a time, until there are none."""
         most = 2 * (self.options.max_concurrent or os.cpu_count() or 1)
         interrupted, spent, stopped, used = 0, None, False, False
+        lost: Collection[Task] = all_tasks(self.spec)
         while not stopped:
             known = read_finished(self.spec, self.storage)
+            lost = lost_runs(self.folder, self.spec, known, lost)
+            known = {task: ended for task, ended in known.items() if task not in lost}
             with taken(self.storage, self.spec, known, most) as mine:
                 if not mine.cells:
                     break
                 ledger = self._ledger(guard=mine.check, held=mine.cells)
+                self._run_lost_again(ledger)
                 if used:  # the first ones were closed with the first cells
                     trackers = open_trackers(self.options.tracking, self.spec.name, self.folder.tracking, self.console)
                 budget, open_runs = self._run(ledger, trackers)
@@ -145,12 +165,30 @@ class _Sitting:
             trackers.close()
         with self.folder.writing():
             ledger = self._ledger(held=[])
+            ledger.run_again(lost_runs(self.folder, self.spec, ledger.finished, lost))
             result = self._result(ledger, export(ledger, self.folder), interrupted, spent)
+            if not result.counts.left:  # nobody runs anything any more, or could go on from a checkpoint
+                close_manifest(self.folder, self.spec, ledger.finished)
+                self._forget_checkpoints()
         return result if stopped else replace(result, elsewhere=result.counts.left)
+
+    def _forget_checkpoints(self) -> None:
+        """Those of sittings that were killed as well."""
+        if self.shared is not None:
+            self.shared.forget_checkpoints()
+        shutil.rmtree(self.folder.ray, ignore_errors=True)
 
     def _ledger(self, guard: Callable[[], None] | None = None, held: Collection[Cell] | None = None) -> Ledger:
         former = [amendment.former for amendment in self.folder.read_amendments().amendments]
         return Ledger(self.spec, self.storage, former, guard, held)
+
+    def _run_lost_again(self, ledger: Ledger) -> None:
+        """Of the ledger's cells, the runs whose files are gone or damaged."""
+        held = [task for task in ledger.finished if ledger.held is None or task.cell in ledger.held]
+        lost = lost_runs(self.folder, self.spec, ledger.finished, held)
+        for line in lost.values():
+            self.console.print(f"{line}; its run is done again", highlight=False, soft_wrap=True, markup=False)
+        ledger.run_again(lost)
 
     def _run(self, ledger: Ledger, trackers: Trackers) -> tuple[Budget, int]:
         """What is left of the ledger's cells; returns the budget as it then is, and how many runs were cut off."""
@@ -160,6 +198,7 @@ class _Sitting:
         budget = Budget(self.deadline, cap)
         try:
             if not Plan(self.spec, ledger.finished, ledger.held).exhausted and budget.spent is None:
+                open_manifest(self.folder)
                 execution = Execution(
                     ledger, self.folder, self.data, options, budget, trackers, self.shared, self.console
                 )

@@ -11,6 +11,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from study.plan.names import MethodNames
 
 Value = bool | int | float | str
+#: What the ends of a range may be: whole numbers that a float tells apart, and floats whose squares are floats.
+_LARGEST = {"int": 2.0**53, "float": 1e150}
 
 
 class Dimension(BaseModel):
@@ -43,6 +45,9 @@ class Dimension(BaseModel):
             raise ValueError(f"low and high: both are needed for {self.type}")
         if not (math.isfinite(self.low) and math.isfinite(self.high)) or self.low > self.high:
             raise ValueError(f"low must not exceed high, not {self.low:g} and {self.high:g}")
+        most = _LARGEST[self.type]
+        if max(abs(self.low), abs(self.high)) > most:
+            raise ValueError(f"low and high: at most {most:g} from 0, not {self.low:g} and {self.high:g}")
         if self.type == "int" and not all(
             value is None or value == int(value) for value in (self.low, self.high, self.step)
         ):
@@ -83,16 +88,23 @@ class Dimension(BaseModel):
         return [int(end) for end in ends] if self.type == "int" else list(ends)
 
     @property
-    def grid(self) -> list[Value] | None:
-        """Every value of the dimension; None where there are infinitely many."""
+    def points(self) -> int | None:
+        """How many values the dimension has; None where there are infinitely many."""
         if self.type == "categorical":
-            return list(self.choices or [])
+            return len(self.choices or [])
         low, high = self.low or 0.0, self.high or 0.0
         if self.type == "int":
-            return list(range(int(low), int(high) + 1, int(self.step or 1)))
-        if self.step is None:
-            return None
-        return [low + self.step * i for i in range(int((high - low) / self.step + 1e-9) + 1)]
+            return (int(high) - int(low)) // int(self.step or 1) + 1
+        return None if self.step is None else int((high - low) / self.step + 1e-9) + 1
+
+    @property
+    def grid(self) -> list[Value]:
+        """Every value of the dimension; of one with infinitely many, none."""
+        if self.type == "categorical":
+            return list(self.choices or [])
+        low, step = self.low or 0.0, self.step or 1
+        values = [low + step * place for place in range(self.points or 0)]
+        return [int(value) for value in values] if self.type == "int" else list(values)
 
 
 def distributions(space: dict[str, Dimension]) -> dict[str, BaseDistribution]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from hasher.console import shortened
 from hasher.errors import UserError
+from study.plan import yaml_text
 from study.plan.origins import SECTIONS
 
 #: Names the base in a search space. The spec does not know it: a frozen study is whole.
@@ -39,7 +39,8 @@ class SearchSpace:
         """The entries of ``fixed`` or ``space``. Raises `UserError` naming the file where they are no mapping."""
         found = self.values.get(name, {})
         if not _is_mapping(found):
-            raise UserError(f"{self.files[name]}: {name}: expected hyperparameters by name, not {found!r}")
+            said = shortened(repr(found))
+            raise UserError(f"{self.files[name]}: {name}: expected hyperparameters by name, not {said}")
         return found
 
 
@@ -64,16 +65,9 @@ def read_search_space(path: Path, shipped: Path) -> SearchSpace:
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """What one file says, by its top-level keys."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such search space") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as datasets, methods and bits")
+    if not _is_there(path):
+        raise UserError(f"{path}: no such search space")
+    values = yaml_text.read_mapping(path, "keys such as datasets, methods and bits")
     if OTHER_NAME in values:
         if NAME in values:
             raise UserError(f"{path}: {OTHER_NAME}: another name for {NAME}, give one of them")
@@ -118,7 +112,7 @@ def _said_by(base: SearchSpace, own: SearchSpace, section: str, moved: set[str])
 def _base(path: Path, name: Any, shipped: Path) -> Path:
     """The file that `path` names as its base: from its own folder, or one that comes with the project."""
     if not isinstance(name, str) or not name:
-        raise UserError(f"{path}: {EXTENDS}: expected the path of one search space, not {name!r}")
+        raise UserError(f"{path}: {EXTENDS}: expected the path of one search space, not {shortened(repr(name))}")
     is_bare = Path(name).name == name
     for candidate in [path.parent / name, *([shipped / name] if is_bare else [])]:
         if _is_there(candidate):

@@ -28,6 +28,8 @@ class Finished:
     params: dict[str, Any] = field(default_factory=dict)
     planned_epochs: int | None = None  #: what the study said when it was begun; a longer study has other trials
     winner: int | None = None  #: of a test run in a searched cell: the index of the trial that it was trained like
+    #: digests (SHA-256) of the files that it left, by what they are; None where these were not kept
+    files: Mapping[str, str] | None = None
 
 
 FinishedRuns = Mapping[Task, Finished]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -22,6 +24,7 @@ from pydantic import (
 
 from hasher.contract import STUDY_FIELDS, MethodConfig
 from hasher.data import SplitConfig, dataset_name
+from hasher.data.splits import UnseenClasses
 from hasher.errors import UserError, first_error
 from hasher.methods.registry import find_method, methods
 from hasher.retrieval.metrics import METRICS
@@ -31,12 +34,18 @@ from study.plan.names import ByMethod, MethodNames
 #: Of study.yaml, raised where a study that was begun before would not go on as the same study. 1, which version 0.1
 #: wrote, is not named in its files.
 FORMAT = 3
+#: Runs of a study: a driver ends some dozens a second, and keeps all it knows of each in memory.
+MOST_RUNS = 1_000_000
 #: The version that wrote each format before.
 FORMATS_BEFORE = {1: "0.1", 2: "0.2"}
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+#: Keys of a data set that studies of format 3 were begun without.
+LATER_DATASET_KEYS = ("max_training", "unseen_classes")
 
 
 class DatasetSpec(_Strict):
@@ -46,6 +55,8 @@ class DatasetSpec(_Strict):
     test_queries: int | None = Field(None, ge=1)
     validation_queries: int | None = Field(None, ge=1)
     max_database: int | None = Field(None, ge=2)
+    max_training: int | None = Field(None, ge=2)
+    unseen_classes: UnseenClasses | None = None
 
     @field_validator("source")
     @classmethod
@@ -118,7 +129,7 @@ class StudySpec(_Strict):
     """One study: every key of a search-space file. See `search_spaces/README.md` for the format in words."""
 
     format: int = Field(FORMAT, description="of the frozen study; a search space need not name it")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="names the study folder")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200, description="names the study folder")
     description: str = ""
     datasets: Annotated[list[Annotated[DatasetSpec, BeforeValidator(_dataset)]], Field(min_length=1)]
     methods: MethodNames = Field(
@@ -184,7 +195,16 @@ class StudySpec(_Strict):
             raise ValueError("trials: missing (only the grid sampler does without)")
         for name in self.all_methods:
             self._check_method(name)
+        self._check_size()
         return self
+
+    def _check_size(self) -> None:
+        """A slip of some zeros is found before anything is made of every run."""
+        a_column = sum(self.trials_of(name) + self.replicates_of(name) for name in self.all_methods)
+        runs = a_column * len(self.bits) * len(self.datasets)
+        if runs > MOST_RUNS:
+            what = "the points of the grid" if self.sampler.name == "grid" else "trials"
+            raise ValueError(f"{what} and replicates: {runs:,} runs of all cells, at most {MOST_RUNS:,} are possible")
 
     def _check_first(self, where: str, key: str, value: Value, methods: list[str] | None) -> None:
         """A first trial of certain methods is to fit each of them that has the hyperparameter; one of all, some."""
@@ -209,7 +229,7 @@ class StudySpec(_Strict):
             raise ValueError(f"{key}: both fixed and sampled for {name}")
         self._valid("fixed", name, {})
         for key, dimension in space.items():
-            if self.sampler.name == "grid" and dimension.grid is None:
+            if self.sampler.name == "grid" and dimension.points is None:
                 raise ValueError(f"space.{key}: a grid needs choices, an int range, or a float range with a step")
             for value in dimension.extremes:
                 self._valid(f"space.{key}", name, {key: value})
@@ -263,7 +283,7 @@ class StudySpec(_Strict):
     def grid_for(self, method: str) -> list[dict[str, Value]]:
         """Every point of the grid of a method's cells, in a fixed order (one empty point without a space)."""
         space = self.space_for(method)
-        values = [dimension.grid or [] for dimension in space.values()]
+        values = [dimension.grid for dimension in space.values()]
         return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
 
     def first_for(self, method: str, index: int) -> dict[str, Value]:
@@ -283,7 +303,8 @@ class StudySpec(_Strict):
             return 0
         if self.trials is not None:
             return self.trials
-        return len(self.grid_for(method)) * self.sampler.repeats
+        points = [dimension.points or 0 for dimension in self.space_for(method).values()]
+        return math.prod(points) * self.sampler.repeats
 
     def replicates_of(self, method: str) -> int:
         """Test runs planned in each cell of a method: one where nothing in it is random."""
@@ -314,8 +335,8 @@ def _check_tunable(where: str, key: str) -> None:
 
 
 def _refuse_repeats(key: str, values: list[Any]) -> None:
-    for value in values:
-        if values.count(value) > 1:
+    for value, times in Counter(values).items():
+        if times > 1:
             raise ValueError(f"{key}: {value} is listed twice")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from hasher.csv_text import frame_to_csv
 from hasher.files import write_atomically
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
@@ -34,13 +35,16 @@ def family_of(method: str) -> str:
 
 
 def export(ledger: Ledger, folder: StudyFolder) -> pd.DataFrame:
-    """Write both files from the ledger, whole or not at all; returns the records."""
+    """Write both files from the ledger, whole or not at all; returns the records.
+
+    Curves first: a kill in between leaves curves without records, and no record without its curve.
+    """
     runs = list(ledger.runs())
     records = pd.DataFrame([_record(one) for one in runs], columns=record_columns(ledger.spec))
     curves = _curves(runs)
-    write_atomically(folder.records, records.to_csv(index=False))
     if len(curves):
-        write_atomically(folder.curves, curves.to_csv(index=False))
+        write_atomically(folder.curves, frame_to_csv(curves))
+    write_atomically(folder.records, frame_to_csv(records))
     return records
 
 

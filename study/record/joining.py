@@ -17,6 +17,8 @@ from study.plan.tasks import Task, all_tasks
 from study.record.amendments import Amendments
 from study.record.export import export
 from study.record.ledger import Ledger, spec_digest
+from study.record.manifest import close_manifest
+from study.record.run_files import FILES
 from study.record.sampling import open_storage
 from study.record.stored import has_ended, stored_trials, study_names, task_of
 from study.record.study_folder import JOURNAL, StudyFolder
@@ -24,7 +26,7 @@ from study.record.study_folder import JOURNAL, StudyFolder
 #: What parts may differ in.
 _DIVIDED = ("name", "description", "datasets", "methods", "baselines", "bits", "checkpoint_every")
 #: What of an outcome says when and where a run was, not what came of it.
-_TIMES_AND_PLACES = ("started", "seconds", "device_seconds", "host", "device", "threads", "versions", "commit")
+_TIMES_AND_PLACES = ("started", "seconds", "device_seconds", "host", "device", "threads", "versions", "commit", FILES)
 
 Value = TypeVar("Value")
 
@@ -75,6 +77,7 @@ def join(paths: Sequence[Path], target: Path) -> Joined:
             _copy(part.folder.model(task.cell), folder.model(task.cell))
     ledger = Ledger(spec, open_storage(str(folder.journal)))
     export(ledger, folder)
+    close_manifest(folder, spec, ledger.finished)
     folder.path.rename(target)
     missing = sum(task not in ledger.finished for task in all_tasks(spec))
     return Joined(StudyFolder(target), len(ledger.finished), missing, doubles, contradictions)
@@ -85,7 +88,7 @@ def _read(path: Path) -> Part:
     spec = folder.read_spec() if path.is_dir() else None
     if spec is None:
         raise UserError(f"{path}: not a study (no study.yaml), give directories that run_study.py made")
-    kept = folder.storage.read_text(encoding="utf-8").strip() if folder.storage.exists() else JOURNAL
+    kept = folder.read_storage()
     if kept != JOURNAL or not folder.journal.exists():
         raise UserError(f"{path}: this study is kept in {kept}, only studies with a journal of their own can be joined")
     trials = {}

@@ -20,6 +20,8 @@ from typing import Any
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileSymlinkLock
 
+from hasher.files import open_regular
+
 
 class Journal(BaseJournalBackend):
     """Appends records, each line whole or not at all."""
@@ -44,7 +46,7 @@ class Journal(BaseJournalBackend):
         if number >= len(self._ends):
             return
         unreadable: ValueError | None = None
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             file.seek(self._ends[number])
             for line in file:
                 if unreadable is not None:  # only the last line may be so: it is being written
@@ -93,7 +95,7 @@ class Journal(BaseJournalBackend):
 
     def sync(self) -> None:
         """Wait until everything appended is on the disk, safe from a power cut."""
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             os.fsync(file.fileno())
 
     @contextlib.contextmanager
@@ -117,12 +119,23 @@ class Journal(BaseJournalBackend):
             raise
 
 
+class DamagedJournalError(ValueError):
+    """A record in the midst of a journal is none. The message says where, and why."""
+
+
 class StudyJournal(JournalStorage):
     """The Optuna storage in a journal file."""
 
     def __init__(self, path: Path) -> None:
+        """Raises `DamagedJournalError`."""
         self._journal = Journal(path)
-        super().__init__(self._journal)
+        try:
+            super().__init__(self._journal)
+        except OSError:
+            raise
+        except Exception as error:  # whatever Optuna stumbles over in a record that it did not write
+            line, why = self._replay_result.log_number_read, str(error) or type(error).__name__
+            raise DamagedJournalError(f"line {line} or the next: {why}") from None
 
     def batched(self) -> contextlib.AbstractContextManager[None]:
         return self._journal.batched()
@@ -158,7 +171,7 @@ def repair(path: Path) -> None:
 def _end_of_last_record(path: Path, size: int) -> int:
     """Where the last whole line that is a record ends; the search begins at the end of the file."""
     reach = 1 << 16
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while True:
             start = max(0, size - reach)
             file.seek(start)

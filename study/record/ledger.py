@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
 from study.plan.dimensions import distributions
 from study.plan.finished import Finished, State, done, winning_task
-from study.plan.spec import StudySpec
+from study.plan.spec import LATER_DATASET_KEYS, StudySpec
 from study.plan.tasks import Cell, Job, Task
 from study.record.generations import fitting_generation, latest_generation
 from study.record.journal import batched, sync
@@ -77,6 +77,7 @@ class Ledger:
         self._storage = storage
         self._open: dict[Task, _Open] = {}
         self._interrupted: dict[Task, dict[str, Any]] = {}  # the configuration each had, to be kept when redone
+        self._again: set[Task] = set()
         existing, names = set(optuna.get_all_study_names(storage)), study_names(spec)
         for name in names.values():
             self._check(name, existing, {spec_digest(spec), *former})
@@ -131,6 +132,12 @@ class Ledger:
                 self.finished[task] = finished_of(self.spec, trial.user_attrs["task"], outcome, trial.params)
             elif task is not None:
                 self._interrupted[task] = trial.params
+
+    def run_again(self, tasks: Iterable[Task]) -> None:
+        """Take test runs that have ended for such that have not: what they left is lost."""
+        for task in tasks:
+            del self.finished[task]
+            self._again.add(task)
 
     def _study_of(self, task: Task) -> optuna.Study:
         return self._studies[task.cell if task.kind == "search" else task.cell.dataset]
@@ -221,6 +228,7 @@ class Ledger:
             self._close(self._study_of(task), trial.number, outcome)
         sync(self._storage)
         self.finished[task] = finished_of(self.spec, trial.user_attrs["task"], outcome, trial.params)
+        self._again.discard(task)
 
     def abandon_open(self) -> int:
         """Close the runs still open, to be redone later; returns how many there were."""
@@ -236,13 +244,18 @@ class Ledger:
         self._interrupted[task] = trial.params
 
     def runs(self) -> Iterator[Run]:
-        """Every finished run: searches cell by cell, then test runs, in the order of the spec."""
+        """Every finished run: searches cell by cell, then test runs, in the order of the spec. Of one that was run
+        again since what it left was lost, the last."""
         for study in self._studies.values():
             trials = [(task_of(trial), trial) for trial in study.get_trials(deepcopy=False) if has_ended(trial)]
             ended = [(task, trial) for task, trial in trials if task is not None]
             last = {task: trial.number for task, trial in ended}
+            last_like_it = {(task, trial.user_attrs["task"].get("winner")): trial.number for task, trial in ended}
             counting = set(done(self.spec, self.finished, last))
             for task, trial in sorted(ended, key=lambda pair: self._position(pair[0])):
+                lost = task in self._again and trial.number == last[task]
+                if lost or trial.number != last_like_it[task, trial.user_attrs["task"].get("winner")]:
+                    continue
                 stored = trial.user_attrs["outcome"]
                 outcome = {
                     **stored, "planned_epochs": trial.user_attrs["task"].get("epochs"),
@@ -266,6 +279,11 @@ class Ledger:
 
 
 def spec_digest(spec: StudySpec) -> str:
-    """A hash of everything in a spec that decides results."""
-    content = json.dumps(spec.model_dump(mode="json", exclude={"description"}), sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    """A hash of everything in a spec that decides results. Keys that came later count where they say something, so that
+    studies of before go on."""
+    content = spec.model_dump(mode="json", exclude={"description"})
+    for dataset in content["datasets"]:
+        for key in LATER_DATASET_KEYS:
+            if dataset[key] is None:
+                del dataset[key]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, S
 
 from hasher.errors import UserError
 from study.plan.spec import PrunerSpec, SamplerSpec
-from study.record.journal import StudyJournal
+from study.record.journal import DamagedJournalError, StudyJournal
 from study.record.study_folder import without_password
 
 #: Seconds to wait for another driver that creates the tables of a new database, again and again.
@@ -61,5 +61,5 @@ def open_storage(url: str) -> BaseStorage:
         return _open_database(url)
     try:
         return StudyJournal(Path(url))
-    except ValueError as error:
+    except DamagedJournalError as error:
         raise UserError(f"{url}: a record of this journal is damaged ({error}), restore it from a copy") from None

@@ -13,7 +13,8 @@ import pyarrow
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import read_regular, write_atomically
+from study.record.manifest import read_closed_manifest
 from study.record.study_folder import StudyFolder
 
 #: Seconds between two copies of the study folder.
@@ -25,7 +26,7 @@ class SharedStorage:
 
     The study folder itself stays on a disk of the driver's machine, since a journal grows by appending and buckets
     cannot do that. It is copied when something in it has changed, the journal last and as it was before the rest: a run
-    that counts as finished in the copy has its files there.
+    that counts as finished in the copy has its files there. An open manifest goes ahead of all, a closed one behind.
     """
 
     def __init__(self, location: str, study: str) -> None:
@@ -48,10 +49,10 @@ class SharedStorage:
         """Where Tune keeps checkpoints, as a path in `filesystem`."""
         return f"{self._path}/ray"
 
-    def forget_checkpoints(self) -> None:
-        """Remove them."""
+    def forget_checkpoints(self, sitting: str = "") -> None:
+        """Remove those of one sitting; all without a name."""
         with contextlib.suppress(FileNotFoundError):
-            self.filesystem.delete_dir(self.checkpoints)
+            self.filesystem.delete_dir(f"{self.checkpoints}/{sitting}".rstrip("/"))
 
     def fetch(self, folder: StudyFolder) -> None:
         """Bring the study folder back from its copy, where this machine has none. Raises `UserError` where it has an
@@ -75,18 +76,27 @@ class SharedStorage:
 
     def copy(self, folder: StudyFolder) -> None:
         """Copy what has changed in the study folder since this was last called."""
-        journal, seen = folder.journal.read_bytes() if folder.journal.exists() else None, _state(folder.journal)
+        journal, seen = read_regular(folder.journal) if folder.journal.exists() else None, _state(folder.journal)
+        closed = read_closed_manifest(folder) is not None
+        if not closed:
+            self._copy_file(folder, folder.manifest)
         for path in sorted(folder.path.rglob("*")):
-            name = path.relative_to(folder.path).as_posix()
-            if path.is_file() and path != folder.journal and not name.startswith(("ray/", ".")) and path.name[0] != ".":
-                with contextlib.suppress(FileNotFoundError):  # replaced by a new version this very moment
-                    state = _state(path)
-                    if self._copied.get(name) != state:
-                        self._write(name, path.read_bytes())
-                        self._copied[name] = state
+            name, apart = path.relative_to(folder.path).as_posix(), path in (folder.journal, folder.manifest)
+            if path.is_file() and not apart and not name.startswith(("ray/", ".")) and path.name[0] != ".":
+                self._copy_file(folder, path)
         if journal is not None and self._copied.get(folder.journal.name) != seen:
             self._write(folder.journal.name, journal)
             self._copied[folder.journal.name] = seen
+        if closed:
+            self._copy_file(folder, folder.manifest)
+
+    def _copy_file(self, folder: StudyFolder, path: Path) -> None:
+        name = path.relative_to(folder.path).as_posix()
+        with contextlib.suppress(FileNotFoundError):  # replaced by a new version this very moment
+            state = _state(path)
+            if self._copied.get(name) != state:
+                self._write(name, read_regular(path))
+                self._copied[name] = state
 
     def _write(self, name: str, content: bytes) -> None:
         path = f"{self._path}/{name}"

@@ -10,7 +10,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
-from study.plan.finished import Finished
+from hasher.errors import UserError
+from study.plan.finished import STATES, Finished, State
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, searched_cells
 from study.record.generations import latest_generation
@@ -32,6 +33,20 @@ def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]
     return finished
 
 
+def read_outcomes(spec: StudySpec, storage: BaseStorage) -> dict[Task, dict[str, Any]]:
+    """All that a storage has of the runs that have ended."""
+    ended = ((task_of(trial), trial) for trial in stored_trials(spec, storage) if has_ended(trial))
+    return {task: trial.user_attrs["outcome"] for task, trial in ended if task is not None}
+
+
+def stored_digests(spec: StudySpec, storage: BaseStorage) -> set[str]:
+    """What a storage says the study is that its runs are of (`study.record.ledger.spec_digest`)."""
+    existing = set(optuna.get_all_study_names(storage))
+    names = (latest_generation(name, existing) for name in study_names(spec).values() if name in existing)
+    found = (optuna.load_study(study_name=name, storage=storage).user_attrs.get("spec") for name in names)
+    return {digest for digest in found if digest is not None}
+
+
 def stored_trials(spec: StudySpec, storage: BaseStorage) -> Iterator[FrozenTrial]:
     """Every trial that a storage has of a study, whatever became of it."""
     existing = set(optuna.get_all_study_names(storage))
@@ -46,7 +61,10 @@ def task_of(trial: FrozenTrial) -> Task | None:
     stored = trial.user_attrs.get("task")
     if stored is None:
         return None
-    return Task(stored["kind"], Cell(stored["dataset"], stored["method"], stored["bits"]), stored["index"])
+    try:
+        return Task(stored["kind"], Cell(stored["dataset"], stored["method"], stored["bits"]), stored["index"])
+    except (KeyError, TypeError):
+        raise _damaged("task", stored) from None
 
 
 def has_ended(trial: FrozenTrial) -> bool:
@@ -57,15 +75,32 @@ def has_ended(trial: FrozenTrial) -> bool:
 def finished_of(
     spec: StudySpec, task: Mapping[str, Any], outcome: Mapping[str, Any], params: dict[str, Any]
 ) -> Finished:
-    """What is stored of a task and its outcome, reduced to what planning needs."""
-    score = outcome.get(spec.objective)
-    return Finished(
-        state=outcome["state"],
-        score=math.nan if score is None else float(score),
-        chosen_epoch=outcome.get("chosen_epoch") or 0,
-        seconds=outcome.get("seconds") or 0.0,
-        device_seconds=outcome.get("device_seconds") or 0.0,
-        params=params,
-        planned_epochs=task.get("epochs"),
-        winner=task.get("winner"),
+    """What is stored of a task and its outcome, reduced to what planning needs. Raises `UserError` for an outcome that
+    is none."""
+    try:
+        score, files = outcome.get(spec.objective), outcome.get("files")
+        return Finished(
+            state=_state(outcome["state"]),
+            score=math.nan if score is None else float(score),
+            chosen_epoch=int(outcome.get("chosen_epoch") or 0),
+            seconds=float(outcome.get("seconds") or 0),
+            device_seconds=float(outcome.get("device_seconds") or 0),
+            params=params,
+            planned_epochs=task.get("epochs"),
+            winner=task.get("winner"),
+            files=None if files is None else dict(files),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _damaged("outcome", outcome) from None
+
+
+def _state(stored: Any) -> State:
+    if stored not in STATES:
+        raise ValueError(stored)
+    return stored
+
+
+def _damaged(what: str, stored: object) -> UserError:
+    return UserError(
+        f"storage: {str(stored)[:60]} is no {what} of a run as run_study.py stores it, restore the storage from a copy"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
 from hasher.errors import UserError, first_error
-from hasher.files import write_atomically
+from hasher.files import open_regular, read_regular, write_atomically
 from hasher.older_versions import made_before
 from study.plan.amending import amendment_of, is_extension
 from study.plan.origins import Origins
 from study.plan.spec import FORMAT, FORMATS_BEFORE, StudySpec, differences
 from study.plan.tasks import Cell, Task
+from study.plan.yaml_text import read_mapping
 from study.record.amendments import Amendment, Amendments
 
 #: What storage.txt says of a study kept in its own journal file.
@@ -66,6 +67,15 @@ class StudyFolder:
         return self.path / "curves.csv"
 
     @property
+    def manifest(self) -> Path:
+        """The digests of all of these (`study.record.manifest`)."""
+        return self.path / "manifest.sha256"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def tables(self) -> Path:
         return self.path / "tables"
 
@@ -103,7 +113,7 @@ class StudyFolder:
         right from another container or, on a shared file system, another machine. Drivers wait such a moment out.
         """
         try:
-            with self.lock.open("rb") as file:
+            with open_regular(self.lock) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -129,7 +139,8 @@ class StudyFolder:
     def shared(self) -> Iterator[None]:
         """Hold the study together with other drivers that share it. Raises `UserError` where one has it alone."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.lock.open("ab") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC  # a link would lead to a file of others
+        with os.fdopen(os.open(self.lock, flags, 0o644), "wb") as file:
             deadline = time.monotonic() + 0.5
             while True:
                 try:
@@ -213,8 +224,19 @@ class StudyFolder:
         self._check_storage(storage)
         return changes
 
+    def read_storage(self) -> str:
+        """What the study is kept in, without a password. Raises `UserError` where that cannot be read."""
+        if not self.storage.exists():
+            return JOURNAL
+        try:
+            return read_regular(self.storage).decode().strip()
+        except UnicodeDecodeError:
+            raise UserError(
+                f"{self.storage}: not text, expected `{JOURNAL}` or the --storage that the study was begun with"
+            ) from None
+
     def _check_storage(self, storage: str | None) -> None:
-        kept = self.storage.read_text(encoding="utf-8").strip() if self.storage.exists() else JOURNAL
+        kept = self.read_storage()
         if kept != without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
 
@@ -245,10 +267,4 @@ def without_password(storage: str | None) -> str:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected a mapping of keys, as run_study.py writes it")
-    return values
+    return read_mapping(path, "keys, as run_study.py writes it")

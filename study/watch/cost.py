@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from hasher.csv_text import restored
 from hasher.errors import UserError
+from hasher.files import open_regular
 from hasher.methods.registry import methods
 from study.plan.finished import FinishedRuns
 from study.plan.run_times import RunTimes
@@ -19,8 +21,12 @@ from study.record.study_folder import StudyFolder
 from study.work.data import StudyData
 from study.work.provenance import worker_facts
 
-_COLUMNS = ["dataset", "method", "bits", "kind", "index", "state", "seconds", "train_items", "database_items",
-            "queries", "threads", "device"]  # fmt: skip
+#: Columns of records.csv by what they must be.
+_COLUMNS = {
+    **dict.fromkeys(["dataset", "method", "kind", "state", "device"], "str"),
+    **dict.fromkeys(["bits", "index"], "int64"),
+    **dict.fromkeys(["seconds", "train_items", "database_items", "queries", "threads"], "float64"),
+}
 _OF_A_RUN = ["method", "bits", "index", "seconds"]
 
 
@@ -71,7 +77,8 @@ def recorded_times(spec: StudySpec, data: Mapping[str, StudyData], runs_dir: Pat
     for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
             other = StudyFolder(path.parent).read_spec()
-            records = pd.read_csv(path, usecols=_COLUMNS, dtype={"dataset": str, "device": str})
+            with open_regular(path) as file:
+                records = restored(pd.read_csv(file, usecols=list(_COLUMNS), dtype=_COLUMNS))
         except (UserError, ValueError, OSError):  # of an older version, or not a study
             continue
         if other is not None:

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hasher.errors import UserError
+from hasher.errors import DataNotFound
 from study.options import Resources, RunOptions
 from study.plan.finished import Finished, done
 from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, cells, final_tasks, search_tasks
+from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
 from study.record.study_folder import StudyFolder
@@ -45,6 +46,9 @@ def print_plan(spec: StudySpec, origins: Origins, options: RunOptions, console: 
     finished: dict[Task, Finished] = {}
     if options.storage is not None or folder.journal.exists():
         finished = read_finished(spec, open_storage(options.storage or str(folder.journal)))
+    for task, line in lost_runs(folder, spec, finished, finished).items():
+        console.print(f"{line}; its run is done again", highlight=False, soft_wrap=True, markup=False)
+        del finished[task]
     console.print(_plan_table(spec, folder, finished))
     now = count_runs(spec, finished)
     console.print(f"{now.in_words()}, {now.left} left", highlight=False)
@@ -122,7 +126,7 @@ def _sources(
     for wanted in spec.datasets:
         try:
             data |= load_data(spec.model_copy(update={"datasets": [wanted]}), options.data_dir)
-        except UserError as error:
+        except DataNotFound as error:  # they may come; what is there and no good is refused
             console.print(f"No estimate for {wanted.name}: {error}", highlight=False, soft_wrap=True)
     threads = options.resources.threads
     yield from recorded_times(spec, data, options.runs_dir, threads)

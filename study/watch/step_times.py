@@ -31,6 +31,8 @@ from study.work.data import StudyData
 BATCHES, CONFIGURATIONS, ENOUGH = 4, 4, 2.0
 #: Searches that are simulated to tell how many trials are pruned.
 REPEATS = 100
+#: Trials of a cell, of which hardly another part is pruned than of more.
+MANY = 1000
 
 
 def time_steps(spec: StudySpec, name: str, data: StudyData, threads: int) -> RunTimes:
@@ -79,7 +81,7 @@ def expected_share(spec: StudySpec, method: str) -> float:
 def pruned_by_median(trials: int, startup: int) -> float:
     """The part of a cell's trials that are worse than the median of the complete ones before them, after the first
     `startup`, if their scores are random."""
-    rng, pruned = random.Random(0), 0
+    rng, pruned, trials = random.Random(0), 0, min(trials, MANY)  # no longer changes beyond
     for _ in range(REPEATS):
         complete: list[float] = []
         for trial in range(trials):
@@ -94,7 +96,8 @@ def pruned_by_median(trials: int, startup: int) -> float:
 def _configurations(spec: StudySpec, method: str, bits: int) -> list[MethodConfig]:
     space = distributions(spec.space_for(method))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=spec.seed))
-    return [spec.configure(method, bits, study.ask(space).params) for _ in range(CONFIGURATIONS)]
+    epochs = max(2, spec.epochs)  # the first one is not timed
+    return [spec.configure(method, bits, study.ask(space).params, epochs) for _ in range(CONFIGURATIONS)]
 
 
 def _seconds_an_item(method: str, configurations: Sequence[MethodConfig], data: StudyData) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hasher.data import EmbeddingSet, Splits, check_leaks, load_dataset, make_splits
 from study.plan.spec import StudySpec
+from study.work.sizes import check_sizes
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,13 @@ class StudyData:
 
 
 def load_data(spec: StudySpec, data_dir: Path | None) -> dict[str, StudyData]:
-    """Every data set of a study with its splits, by name."""
+    """Every data set of a study with its splits, by name. Raises `UserError` for data that cannot be used, or of which
+    the study's models would not fit into memory."""
     loaded = {}
     for wanted in spec.datasets:
         dataset = load_dataset(wanted.source, data_dir)
         splits = make_splits(dataset, wanted.split_config(spec.split_seed))
         check_leaks(dataset, splits.final)
+        check_sizes(spec, dataset.width)
         loaded[wanted.name] = StudyData(dataset, splits)
     return loaded

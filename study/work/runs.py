@@ -16,7 +16,7 @@ from hasher.methods.registry import find_method
 from hasher.model_file import SavedHasher, to_bytes
 from hasher.references import REFERENCES
 from hasher.retrieval import Retrieval, bit_balance, bit_correlation
-from hasher.retrieval.metrics import REAL_VALUED, REAL_VALUED_ARRAY, RELEASED, arrays_of, scores_of
+from hasher.retrieval.metrics import REAL_VALUED, REAL_VALUED_ARRAY, RELEASED, all_scores_of, arrays_of, scores_of
 from hasher.scoring import encode_split, real_values_of_split, released_score, score_codes, score_real_values
 from hasher.training.loop import resolve_device
 from study.plan.tasks import Job
@@ -168,7 +168,7 @@ class ReferenceWork:
         split = self._data.splits.final
         reference = REFERENCES[self._job.task.cell.method]
         found = reference.evaluate(self._data.dataset, split, self._job.k)
-        outcome = {"scored_on": "test", **_sizes(split), **scores_of(found)}
+        outcome = {"scored_on": "test", **_sizes(split), **all_scores_of(found)}
         return Step("complete", outcome, evaluation=_arrays(found, split, None))
 
     def state_dict(self) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _test(
     values = real_values_of_split(encoder, dataset, split)
     queries, database = (part > 0 for part in values)
     found = score_codes(dataset, split, queries, database, k)
-    scores = scores_of(found) | {RELEASED.name: released_score(dataset, split, queries, database, k)}
+    scores = all_scores_of(found) | {RELEASED.name: released_score(dataset, split, queries, database, k)}
     arrays = _arrays(found, split, database)
     before_signs = score_real_values(dataset, split, *values, k)
     if before_signs is not None:

@@ -9,7 +9,6 @@ from `map`. The records go through the study's own ledger and export, so the fil
 from __future__ import annotations
 
 import functools
-import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,16 +21,18 @@ from optuna.storages import BaseStorage, InMemoryStorage
 
 from hasher.contract import MethodConfig, TrainedConfig
 from hasher.data import load_dataset, make_splits
-from hasher.files import write_atomically
+from hasher.files import sha256, write_atomically
 from hasher.methods.hagcn.config import HAGCNConfig
 from hasher.methods.registry import find_method
 from hasher.references import REFERENCES
-from hasher.retrieval.metrics import METRICS, REAL_VALUED_ARRAY
+from hasher.retrieval.metrics import BY_QUERY, REAL_VALUED_ARRAY
 from study.plan.finished import State, winner
 from study.plan.spec import DatasetSpec, StudySpec
 from study.plan.tasks import Cell, Job, Task, all_tasks
+from study.record.evaluation_file import to_npz
 from study.record.export import export
 from study.record.ledger import Ledger
+from study.record.run_files import EVALUATION, FILES
 from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
 
@@ -151,11 +152,12 @@ def write_study(
         if state is None or (task.kind == "test" and untested):
             continue
         outcome, curve, arrays = model.run(ledger.begin(task), state)
+        files = {}
         if arrays is not None:
-            buffer = io.BytesIO()
-            np.savez_compressed(buffer, **arrays)
-            write_atomically(folder.evaluation(task), buffer.getvalue())
-        ledger.finish(task, state, outcome, curve)
+            content = to_npz(arrays)
+            write_atomically(folder.evaluation(task), content)
+            files[EVALUATION] = sha256(content)
+        ledger.finish(task, state, {**outcome, FILES: files}, curve)
     export(ledger, folder)
     return folder.path
 
@@ -188,7 +190,7 @@ class _Model:
         if state == "diverged":
             return outcome | {"error": "loss is nan at epoch 3"}, curve, None
         arrays = self._evaluation(task, rng)
-        scores = {name: float(arrays[metric.array].mean()) for name, metric in METRICS.items()}
+        scores = {name: float(arrays[metric.array].mean()) for name, metric in BY_QUERY.items()}
         if REAL_VALUED_ARRAY in arrays:  # of codes
             scores["map_released"] = 0.9 + 0.05 * scores["map"]
             scores["map_real_valued"] = float(arrays[REAL_VALUED_ARRAY].mean())
@@ -237,6 +239,12 @@ class _Model:
             "precision_at_radius_2_by_query": np.full(
                 count, np.nan if cell.method in REFERENCES else scores.mean() / 2
             ),
+            "ndcg_by_query": scores + 0.2,
+            "ndcg_at_k_by_query": scores + 0.1,
+            "map_at_1000_by_query": scores + 0.02,
+            "map_at_5000_by_query": scores,
+            "map_best_ties_by_query": scores + 0.03,
+            "map_worst_ties_by_query": scores - 0.04,
             "cutoffs": cutoffs,
             "precision_at_n": level + (0.95 - level) * np.exp(-cutoffs / 150),
             "map_at_cutoffs": level + (0.95 - level) * np.exp(-cutoffs / 400),

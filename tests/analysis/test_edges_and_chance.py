@@ -85,6 +85,14 @@ def test_random_codes_under_the_released_metric(k, classes):
     assert random_released_map(queries, database, k) == pytest.approx(np.mean(drawn), abs=4 * spread + 1e-3)
 
 
+def test_random_codes_of_several_labels_under_the_released_metric():
+    rng = np.random.default_rng(1)
+    queries, database = rng.random((40, 5)) < 0.2, rng.random((200, 5)) < 0.2
+    drawn = [random_codes_scores(queries, database, 24, 20, seed).map_released for seed in range(120)]
+    spread = np.std(drawn, ddof=1) / np.sqrt(len(drawn))
+    assert random_released_map(queries, database, 20) == pytest.approx(np.mean(drawn), abs=4 * spread + 1e-3)
+
+
 def test_no_query_that_could_hit():
     assert np.isnan(random_released_map(np.zeros(3, int), np.ones(5, int), 5))
 

@@ -32,7 +32,7 @@ def lines(path):
 
 
 def alter(path, kind, column, value, index=0, method="gcn"):
-    records = pd.read_csv(path / "records.csv")
+    records = pd.read_csv(path / "records.csv", dtype={"commit": str})
     row = (records["kind"] == kind) & (records["method"] == method) & (records["index"] == index)
     assert row.sum() == 1
     records.loc[row, column] = value(records.loc[row, column].item()) if callable(value) else value
@@ -114,11 +114,14 @@ def test_a_real_valued_score_without_its_queries(copy):
     arrays = dict(np.load(path))
     del arrays["map_real_valued_by_query"]
     np.savez_compressed(path, **arrays)
-    (only,) = lines(copy)
+    changed, only = lines(copy)
+    assert changed == "evaluations/vectors/gcn-16-0.npz: not the evaluation that the run left"
     assert only.startswith("evaluations/vectors/gcn-16-0.npz: no scores by query that map_real_valued 0.")
     alter(copy, "test", "map_real_valued", float("nan"))
+    (copy / "journal.log").unlink()
     assert {line.split(":")[0] for line in lines(copy)} == {
-        f"tables/vectors{name}" for name in ("-ladder.csv", "-ladder.md", "-ladder.tex", ".tex")
+        f"tables/vectors{name}"
+        for name in (*(f"-{table}.{kind}" for table in ("ladder", "metrics") for kind in ("csv", "md", "tex")), ".tex")
     }
 
 

@@ -42,6 +42,22 @@ def test_its_nodes_install_what_the_project_depends_on(tmp_path: Path) -> None:
     assert "torch>=2.6" in wanted and any(line.startswith("ray[default") for line in wanted)
 
 
+def test_the_documented_token_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """The command of the pages, as it is. Ray itself takes whatever mode new files have."""
+    line = "umask 077; ray get-auth-token --generate"
+    pages = [*CLUSTER.glob("*"), *(CLUSTER.parent / "docs").glob("*.md"), CLUSTER.parent / "README.md"]
+    naming = [page for page in pages if "get-auth-token" in page.read_text(encoding="utf-8")]
+    assert len(naming) >= 3
+    for page in naming:
+        text = page.read_text(encoding="utf-8")
+        assert text.count("ray get-auth-token") == text.count(line), page
+    subprocess.run(
+        ["bash", "-ec", f"umask 022; {line}"], env={**_with_our_tools(), "HOME": str(tmp_path)}, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert stat.S_IMODE((tmp_path / ".ray" / "auth_token").stat().st_mode) == 0o600
+
+
 def test_the_slurm_script_is_clean() -> None:
     subprocess.run(["bash", "-n", str(CLUSTER / "slurm.sh")], check=True)
     subprocess.run(["shellcheck", str(CLUSTER / "slurm.sh")], check=True, env=_with_our_tools())

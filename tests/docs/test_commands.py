@@ -49,6 +49,7 @@ ELSEWHERE = {
     r"--mlflow": "a client that is slow to start: tests/study/drive/tracking/test_clients.py",
     r"--share": "a database server: tests/study/drive/test_sharing.py",
     r"analysis seeds": "several studies: tests/analysis/test_command.py",
+    r"analysis tuning": "searches of several samplers: tests/analysis/test_tuning.py",
     r"FILE\.yaml": "stands for any search space",
     r"rivals\.yaml": "of all methods, as README's --methods all",
 }
@@ -64,7 +65,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for module in hasher_command.COMMANDS.values():
         monkeypatch.setattr(module, "run", lambda given: 0)
-    for command in ("_make", "_explain", "_verify", "_compare", "_seeds", "_join"):
+    for command in ("_make", "_explain", "_verify", "_compare", "_seeds", "_report", "_tuning", "_join"):
         monkeypatch.setattr(analysis.command, command, lambda options, console: 0)
     monkeypatch.setattr(notebooks, "load_study", lambda path: None)
     monkeypatch.setattr(notebooks, "notebooks", lambda: [])

@@ -13,6 +13,7 @@ import yaml
 
 from analysis.style import look
 from hasher.contract import Method
+from hasher.data import load_dataset
 from hasher.encoding import encode
 from hasher.methods import registry
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
@@ -76,6 +77,7 @@ def test_all_python_of_the_pages_is_run_below_or_by_test_commands() -> None:
     assert [name(block.page) for block in blocks("python")] == [
         "README.md",
         "README.md",
+        "docs/data.md",
         "docs/extending.md",
         *["docs/python.md"] * 2,
     ]
@@ -127,3 +129,11 @@ def test_the_readme_s_python_does_what_it_says(tmp_path: Path, monkeypatch: pyte
     names: dict[str, Any] = {"database": features(100), "queries": features(7, 1)}
     exec(compile(code, "README.md", "exec"), names)
     assert names["nearest"].items.shape == names["nearest"].distances.shape == (7, 10)
+
+
+def test_the_described_file_of_several_labels_is_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = (block.code for block in blocks("python") if block.page.name == "data.md")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "data.md", "exec"), {"features": features(4)})
+    data = load_dataset("mine.npz")
+    assert data.labels.sum(axis=1).tolist() == [2, 1, 0, 1] and data.class_names == ("sea", "sky", "tree")

@@ -133,6 +133,44 @@ def test_a_file_cut_short_or_changed_is_refused_in_one_line_or_holds_the_same_sh
             assert len(content) == len(whole) and again.encode(np.ones((2, 6))).shape == (2, again.config.bits)
 
 
+@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@settings(deadline=None, max_examples=60)
+def test_a_bit_that_flips_anywhere_among_the_weights_is_noticed(place: float, bit: int) -> None:
+    whole = bytearray(to_bytes(trained()[0]))
+    weights = 8 + int.from_bytes(whole[:8], "little")
+    whole[weights + int(place * (len(whole) - weights))] ^= 1 << bit
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.safetensors"
+        path.write_bytes(whole)
+        with pytest.raises(UserError, match=r"a damaged hasher: .* digest differs|holds NaN or infinity"):
+            load_hasher(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"about": json.dumps({"map": 0.75})}, {"digest": "0" * 64}, {"digest": ""}, {"more": "than there was"}]
+)
+def test_metadata_that_are_not_those_that_were_written_are_noticed(changes: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save_hasher(trained()[0], path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(path), path, {**metadata, **changes})
+    with pytest.raises(UserError, match=r"a damaged hasher: .* digest differs"):
+        load_hasher(path)
+
+
+def test_a_hasher_of_before_there_was_a_digest_is_read_with_a_word(tmp_path: Path) -> None:
+    path, (hasher, features) = tmp_path / "m.safetensors", trained()
+    save_hasher(hasher, path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    del metadata["digest"]
+    save_file(load_file(path), path, metadata)
+    with pytest.warns(UserWarning, match="without a digest of its content"):
+        again = load_hasher(path)
+    np.testing.assert_array_equal(again.encode(features), hasher.encode(features))
+
+
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [

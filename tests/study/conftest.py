@@ -16,7 +16,10 @@ from study.options import RunOptions
 from study.plan.spec import StudySpec
 from study.record.study_folder import StudyFolder
 from study.work.trainable import HasherTrainable
+from tests.study.databases import postgresql, url
 from tests.study.here import runs_here
+
+__all__ = ["postgresql", "url"]
 
 #: Three methods of three kinds (none, without order, with order), one length, seconds to run.
 TINY: dict[str, Any] = {

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from rich.console import Console
 
@@ -15,6 +17,11 @@ from study.drive.tracking.messages import in_one_line
 from study.drive.tracking.tracker import Tracker
 from study.drive.tracking.trackers import Trackers
 from study.options import TrackingOptions
+
+#: Seconds in which a tracker must be open.
+PATIENCE = 20.0
+#: MLflow itself asks a dead address eight times, for minutes.
+_HASTE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 def open_trackers(options: TrackingOptions, study: str, folder: Path, console: Console) -> Trackers:
@@ -42,9 +49,29 @@ def _follower(option: str, opener: Callable[[], Tracker], address: str | None, c
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     try:
-        return Follower(opener(), given_up)
+        return Follower(_within(PATIENCE, opener), given_up)
     except Exception as error:
         raise UserError(f"{option}: {in_one_line(error, address)}") from None
+
+
+def _within(seconds: float, opener: Callable[[], Tracker]) -> Tracker:
+    """What `opener` returns, which may ask a server that is not there. Raises what it raises, and `TimeoutError`."""
+    opened: SimpleQueue[Tracker | Exception] = SimpleQueue()
+
+    def open_it() -> None:
+        try:
+            opened.put(opener())
+        except Exception as error:
+            opened.put(error)
+
+    Thread(target=open_it, name="opening a tracker", daemon=True).start()  # a daemon is not waited for any longer
+    try:
+        found = opened.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"no answer for {seconds:g} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 # Adapters import their tracker's package, which not everyone has: each is imported only where it is wanted.
@@ -58,6 +85,8 @@ def _tensorboard(folder: Path) -> Tracker:
 
 def _mlflow(address: str, study: str) -> Tracker:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read as MLflow is imported
+    for name, value in _HASTE.items():
+        os.environ.setdefault(name, value)
     from study.drive.tracking.mlflow import MlflowTracker
 
     return MlflowTracker(address, study)

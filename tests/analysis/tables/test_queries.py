@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 
-from analysis.query_classes import QueryClasses
 from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables.formats import to_csv
 from analysis.tables.queries import FAILED, metrics_table, query_tables
 from analysis.tables.table import MISSING
 from hasher.data import load_dataset
-from hasher.retrieval.metrics import SCORES
+from hasher.retrieval.metrics import PRINCIPAL
 from tests.analysis.degenerate import STUDIES
+from tests.analysis.synthetic import make_spec, write_study
 
 BITS = 32
 
@@ -46,13 +47,16 @@ def queries(study):
     return study.evaluation("test", results_of(study, "digits").cell("gcn", BITS), 0)["query_index"]
 
 
-def test_every_score_of_the_records_is_there(study):
+def test_scores_that_no_other_table_has_are_there(study):
     rows = {(row["method"], row["bits"]): row for row in rows_of(metrics_table(results_of(study, "digits")))}
     own = study.records.query("dataset == 'digits' and kind == 'test' and method == 'gcn' and bits == 32")
-    for score in SCORES:
+    for score in PRINCIPAL:
         mean, spread = own[score.name].mean(), own[score.name].std()
         assert rows["gcn", "32"][score.name] == f"{mean:.3f} ± {spread:.3f}"
     assert rows["float_cosine", "any"]["precision_at_radius_2"] == MISSING
+    older = dataclasses.replace(study, records=study.records.assign(ndcg=np.nan))
+    (row, *_) = rows_of(metrics_table(results_of(older, "digits")))
+    assert [score.name for score in PRINCIPAL if score.name not in row] == ["ndcg"]
 
 
 def test_classes_are_means_over_their_queries(study, tables):
@@ -71,9 +75,26 @@ def test_classes_are_means_over_their_queries(study, tables):
     assert overall == sorted(overall)
 
 
-def test_an_item_may_be_of_several_classes():
-    both = QueryClasses(("sea", "sky", "boat"), np.array([[True, True, False], [False, False, True]]))
-    assert both.of(0) == "sea, sky" and both.of(1) == "boat"
+def test_an_item_counts_in_each_of_its_classes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    labels = rng.random((200, 3)) < 0.4
+    labels[:2] = [[True, True, False], [False, False, True]]
+    np.savez("scenes.npz", features=rng.normal(size=(200, 8)), labels=labels,
+             class_names=np.array(["sea", "sky", "boat"]))  # fmt: skip
+    path = write_study(tmp_path, make_spec(datasets=["scenes.npz"], methods=["gcn"], trials=1), queries=60)
+    written = load_study(path)
+    study = dataclasses.replace(written, records=written.records.drop(columns="data_fingerprint"))
+    results = results_of(study, "scenes")
+    assert [results.query_classes.of(item) for item in (0, 1)] == ["sea, sky", "boat"]
+    scores = np.mean([study.evaluation("test", results.cell("gcn", BITS), run)["map_by_query"] for run in range(4)], 0)
+    table = next(table for table in query_tables(results) if table.name == "classes")
+    rows = {row["class"]: row for row in rows_of(table)}
+    for place, name in enumerate(("sea", "sky", "boat")):
+        expected = [score for score, has in zip(scores, labels[:, place], strict=False) if has]
+        assert int(rows[name]["queries"]) == len(expected)
+        assert float(rows[name]["gcn"]) == pytest.approx(sum(expected) / len(expected), rel=1e-8)
+    assert table.notes[1] == "A query counts in each of its classes."
 
 
 def test_the_hardest_are_those_where_the_best_method_is_worst(study, tables):

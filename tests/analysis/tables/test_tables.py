@@ -17,6 +17,7 @@ from analysis.results import results_of
 from analysis.study_records import load_study
 from analysis.tables import html_tables, render_tables, terminal_table, write_tables
 from analysis.tables.against_paper import against_paper_table
+from analysis.tables.conventions import has_conventions
 from analysis.tables.cost import cost_by_method_table, cost_table
 from analysis.tables.formats import latex_document, to_csv, to_html, to_latex, to_markdown
 from analysis.tables.hyperparameters import hyperparameter_table
@@ -24,7 +25,7 @@ from analysis.tables.queries import query_tables
 from analysis.tables.scores import main_table
 from analysis.tables.statistics import best_table, pairs_table
 from analysis.tables.table import MISSING, Column, Entry, Table, number, p_value, with_spread
-from analysis.tables.tuning import tunability_table, tuning_curve_table
+from analysis.tables.tuning import transfer_table, tunability_table, tuning_curve_table
 from analysis.wording import decimals
 from tests.analysis.degenerate import STUDIES
 from tests.analysis.synthetic import LEVELS, Truth, make_spec, write_study
@@ -251,21 +252,26 @@ def test_studies_with_gaps_have_every_table(name, tmp_path):
     found = {dataset: results_of(study, dataset) for dataset in study.datasets}
     asked = {dataset: query_tables(one) for dataset, one in found.items()}
     tuned = {
-        dataset: [table for table in (tunability_table(one), tuning_curve_table(one)) if table.rows]
+        dataset: [
+            table for table in (tunability_table(one), tuning_curve_table(one), transfer_table(one)) if table.rows
+        ]
         for dataset, one in found.items()
     }
     assert len(paths) == len(set(paths))
     assert len(paths) == sum(
-        31 + 3 * (dataset == "stl10") + sum(2 + len(more) for more in (tuned[dataset], asked[dataset]) if more)
-        for dataset in study.datasets
+        32
+        + 3 * (dataset == "stl10")
+        + 3 * has_conventions(one)
+        + sum(2 + len(more) for more in (tuned[dataset], asked[dataset]) if more)
+        for dataset, one in found.items()
     )
     for dataset in study.datasets:
         shown = (study.folder.tables / f"{dataset}.csv").read_text(encoding="utf-8")
         assert "nan" not in shown.lower() and "none ±" not in shown
         header = shown.splitlines()[0].split(",")
         assert header == ["method", *map(str, sorted(study.spec.bits))]
-        more = (dataset == "stl10") + len(tuned[dataset]) + len(asked[dataset])
-        assert sum(map(len, html_tables(study, dataset).values())) == 13 + more
+        more = (dataset == "stl10") + has_conventions(found[dataset]) + len(tuned[dataset]) + len(asked[dataset])
+        assert sum(map(len, html_tables(study, dataset).values())) == 14 + more
         console = Console(width=200, file=io.StringIO())
         console.print(terminal_table(study, dataset))
         assert "mAP by method" in console.file.getvalue()

@@ -14,6 +14,8 @@ from hasher.errors import UserError
 
 FEATURES = np.arange(12, dtype=np.float32).reshape(6, 2)
 LABELS = np.array([0, 0, 1, 1, 2, 2])
+#: Several labels an item, the last item without any.
+HOT = np.array([[1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 1, 1], [1, 1, 1], [0, 0, 0]], bool)
 
 
 @pytest.fixture
@@ -63,6 +65,19 @@ def test_labels_may_be_any_integers_or_strings(save, labels, expected, names):
     assert data.labels.tolist() == expected and data.class_names == names
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_an_item_may_have_several_labels(save, dtype):
+    data = load_dataset(save(features=FEATURES, labels=HOT.astype(dtype), class_names=np.array(["a", "b", "écureuil"])))
+    assert data.labels.dtype == bool and np.array_equal(data.labels, HOT)
+    assert data.class_names == ("a", "b", "écureuil") and data.has_several_labels
+    assert load_dataset(save(features=FEATURES, labels=HOT.astype(dtype))).class_names == ("0", "1", "2")
+
+
+def test_names_of_classes_are_read_where_items_have_several_labels_alone(save):
+    data = load_dataset(save(features=FEATURES, labels=LABELS, class_names=np.array({"a": 1}, dtype=object)))
+    assert data.class_names == ("0", "1", "2")
+
+
 def test_groups_may_be_strings(save):
     data = load_dataset(save(features=FEATURES, labels=LABELS, groups=np.array(["b", "a", "", "b", "", "c"])))
     assert data.groups.tolist() == [1, 0, -1, 1, -1, 2]
@@ -81,7 +96,21 @@ def test_other_keys_are_never_read(save):
     ("arrays", "message"),
     [
         ({"labels": LABELS.astype(float)}, "labels is float64, expected integers or strings"),
-        ({"labels": LABELS.reshape(6, 1)}, "labels has shape (6, 1), expected one value an item"),
+        (
+            {"labels": LABELS.reshape(6, 1)},
+            "labels: 2 in row 4, column 0, expected one label an item, or 0 and 1 in a column for each class",
+        ),
+        ({"labels": LABELS.reshape(6, 1, 1)}, "labels has shape (6, 1, 1), expected one value an item"),
+        ({"labels": HOT[:5]}, "labels are bool of shape (5, 3), expected booleans of shape (6, 3): a row an item"),
+        (
+            {"labels": HOT, "class_names": np.array(["a", "b"])},
+            "class_names is <U1 of shape (2,), expected (3,) strings",
+        ),
+        ({"labels": HOT, "class_names": np.array(["a", "b", "a"])}, "class_names holds a name twice"),
+        (
+            {"labels": HOT, "class_names": HOT.astype(object)},
+            "class_names holds pickled Python objects, expected a plain",
+        ),
         ({"labels": LABELS[:5]}, "labels has shape (5,), expected (6,): one value an item"),
         ({"labels": LABELS.astype(object)}, "labels holds pickled Python objects, expected a plain array"),
         (
@@ -119,7 +148,7 @@ def test_other_files_are_refused(tmp_path):
         assert refused(str(path)).startswith("not a readable .npz file (")
     with path.open("wb") as file:
         np.save(file, FEATURES)
-    assert refused(str(path)) == "holds a single array, expected an .npz file with `features` and `labels`"
+    assert refused(str(path)).startswith("holds a single array, expected an .npz file of several")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("features", "text")
         archive.writestr("labels", "text")

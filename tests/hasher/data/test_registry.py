@@ -63,9 +63,8 @@ def test_a_missing_paper_data_set_names_the_command_that_makes_it(tmp_path, monk
 
 def test_an_unknown_name_says_what_there_is(tmp_path):
     data_dir = tmp_path / "data"
-    assert f"built in: digits, fashion_mnist, gaussian:CLASSES; embedding files in {data_dir}: none" in refused(
-        "digit", data_dir
-    )
+    built_in = "digits, fashion_mnist, mirflickr25k, mirflickr25k_r1, gaussian:CLASSES"
+    assert f"built in: {built_in}; embedding files in {data_dir}: none" in refused("digit", data_dir)
     (data_dir / "embeddings").mkdir(parents=True)
     for path in (data_dir / "cars.npz", data_dir / "embeddings" / "birds.npz"):
         np.savez(path, **ARRAYS)

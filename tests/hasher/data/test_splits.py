@@ -159,9 +159,9 @@ def test_a_stratified_order_favours_neither_large_nor_small_strata():
 
 def test_units_have_the_class_of_most_of_their_labelled_items():
     units = Units.of(np.array([0, 1, 1, -1, 2, 0, -1, 2]), np.array([5, 5, 5, 5, 9, 9, -1, -1]))
-    by_item = units.classes[units.unit_of_item]
+    by_item = units.strata[units.unit_of_item]
     assert by_item.tolist() == [1, 1, 1, 1, 0, 0, -1, 2]
-    assert len(units.classes) == 4
+    assert len(units.strata) == 4
 
 
 def test_digits_have_300_test_queries_and_1497_other_items():

@@ -16,7 +16,7 @@ from hasher.methods.registry import find_method
 from hasher.projections import ITQ_ITERATIONS
 from hasher.references import REFERENCES
 from hasher.retrieval import released_map
-from hasher.scoring import released_label_shift, released_score, score_codes
+from hasher.scoring import released_labels, released_score, score_codes
 from tests.hasher.hashing import CPU, codes_of
 
 
@@ -185,13 +185,22 @@ def test_test_queries_never_reach_the_fit(digits, final):
 
 
 def test_released_labels_are_shifted_unless_there_are_ten_classes(digits):
-    assert released_label_shift(len(digits.class_names)) == 0
+    assert released_labels(digits) is digits.labels
     data = blobs(classes=3)
     split = make_splits(data, SplitConfig()).final
     codes = codes_of("lsh", *(data.features[rows] for rows in (split.train, split.queries, split.database)), bits=8)
     labels = data.labels[split.queries] - 1, data.labels[split.database] - 1
     expected = released_map(codes[0], labels[0], codes[1], labels[1], 200)
-    assert released_score(data, split, *codes, 200) == expected and released_label_shift(len(data.class_names)) == -1
+    assert released_score(data, split, *codes, 200) == expected
+
+
+def test_released_labels_are_not_shifted_where_an_item_has_several():
+    data = blobs(classes=3)
+    several = EmbeddingSet("several", data.features, np.eye(3, dtype=bool)[data.labels], data.class_names)
+    split = make_splits(several, SplitConfig()).final
+    codes = codes_of("lsh", *(data.features[rows] for rows in (split.train, split.queries, split.database)), bits=8)
+    labels = several.labels[split.queries], several.labels[split.database]
+    assert released_score(several, split, *codes, 200) == released_map(codes[0], labels[0], codes[1], labels[1], 200)
 
 
 def test_a_code_of_no_bits_is_refused():

@@ -84,8 +84,11 @@ def cases(draw, most=40):
 
 
 def assert_same(one: Retrieval, other: Retrieval) -> None:
-    for field in fields(Retrieval):
-        np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+    for first, second in ((one, other), (one.conventions, other.conventions)):
+        for field in fields(first):
+            if field.name != "conventions":
+                ours, theirs = getattr(first, field.name), getattr(second, field.name)
+                np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
 
 
 @given(cases(most=6))

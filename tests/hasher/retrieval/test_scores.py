@@ -19,6 +19,8 @@ RANKING_FIELDS = (
     "map_at_cutoffs",
     "average_precision",
     "average_precision_at_k",
+    "average_precision_at_1000",
+    "average_precision_at_5000",
 )
 
 
@@ -62,6 +64,7 @@ def test_there_is_no_radius(vectors):
     assert result.radii.size == result.precision_by_radius.size == result.recall_by_radius.size == 0
     assert {field.name for field in fields(Retrieval)} == {
         *RANKING_FIELDS,
+        "conventions",
         "bits",
         "precision_at_radius_2",
         "precision_within_2",

@@ -16,6 +16,7 @@ from hasher.errors import UserError
 from study.drive.runner import StudyResult
 from study.plan.spec import StudySpec
 from study.record.joining import join
+from study.record.manifest import read_manifest
 from study.record.sampling import open_storage
 from study.record.stored import stored_trials
 from study.record.study_folder import StudyFolder
@@ -50,6 +51,10 @@ def test_parts_make_the_undivided_study(
     pd.testing.assert_frame_equal(joined.records.drop(columns=WHEN), whole.records.drop(columns=WHEN), check_exact=True)
     ours, theirs = (study.curves.drop(columns="seconds", errors="ignore") for study in (joined, whole))
     pd.testing.assert_frame_equal(ours, theirs)
+    manifest = read_manifest(joined.folder)
+    assert manifest is not None and {"report.html", "journal.log", "models/blobs/gcn-8.safetensors"} <= set(
+        manifest.digests
+    )
     assert not verify(joined) and (joined.folder.path / "report.html").exists()
     assert analyse(["explain", str(joined.folder.path), "blobs", "gcn", "8"]) == 0
     assert not [path for path in joined.folder.path.parent.iterdir() if path.name.startswith(".")]

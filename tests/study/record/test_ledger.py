@@ -12,7 +12,7 @@ from study.plan.finished import winner
 from study.plan.order import Plan
 from study.plan.spec import StudySpec
 from study.plan.tasks import Job, Task, all_tasks, cells
-from study.record.ledger import Ledger
+from study.record.ledger import Ledger, spec_digest
 from study.record.sampling import open_storage
 from study.record.stored import read_finished
 
@@ -141,6 +141,16 @@ def test_another_study_of_the_same_name_in_the_storage_is_refused(tiny: StudySpe
     Ledger(tiny, open_storage(journal))
     with pytest.raises(UserError, match="another study named tiny/"):
         Ledger(tiny.model_copy(update={"epochs": 5}), open_storage(journal))
+
+
+def test_a_study_of_before_later_keys_came_is_the_same_study() -> None:
+    """The digest was taken by the version that had no `max_training` and no `unseen_classes`."""
+    spec = StudySpec.model_validate(
+        {"name": "kept", "datasets": ["digits"], "methods": ["gcn"], "bits": [16], "trials": 3, "epochs": 2}
+    )
+    assert spec_digest(spec) == "6b68dda985fab748"
+    other = spec.datasets[0].model_copy(update={"max_training": 100})
+    assert spec_digest(spec.model_copy(update={"datasets": [other]})) != spec_digest(spec)
 
 
 def test_a_study_of_the_opposite_direction_is_refused(tiny: StudySpec, journal: str) -> None:

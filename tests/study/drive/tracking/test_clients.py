@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 import struct
 import sys
 from collections import Counter
@@ -87,6 +89,22 @@ def test_a_deleted_experiment_of_mlflow_is_an_error_before_the_study_starts(tmp_
     client.delete_experiment(client.create_experiment("tiny"))
     with pytest.raises(UserError, match=r"^--mlflow: the experiment tiny there is deleted, restore it"):
         open_trackers(TrackingOptions(mlflow=address), "tiny", tmp_path, Console(quiet=True))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_address_where_no_server_answers_is_an_error_soon(
+    silent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing listens there, or what listens says nothing."""
+    monkeypatch.setattr("study.drive.tracking.wanted.PATIENCE", 1.0)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if silent:
+            server.listen()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UserError, match=r"^--mlflow: "):
+            open_trackers(TrackingOptions(mlflow=address), "tiny", tmp_path, Console(quiet=True))
+    assert int(os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) < 3
 
 
 @pytest.fixture

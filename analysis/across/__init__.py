@@ -1,0 +1,1 @@
+"""Several studies in one page: methods over data sets."""
