@@ -20,3 +20,8 @@ def first_error(error: ValidationError) -> str:
     elif not problem["type"].startswith("value_error"):
         message += f", not {problem['input']!r}"
     return f"{key}: {message}" if key else message
+
+
+def reason(error: Exception) -> str:
+    """The first line of what another library says of an error, for the end of a message."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+def shown(path: str | Path) -> str:
+    """`path` as a person reads it with least effort: from the current folder on, where it lies below that."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write `path` into: beside it under a temporary name, renamed in the end, gone where anything is raised.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +16,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hasher.contract import Method, MethodConfig, Model
-from hasher.data import KnownSplit, SplitConfig
+from hasher.data import EmbeddingSet, KnownSplit, SplitConfig
 from hasher.encoding import encode
 from hasher.errors import UserError
 from hasher.files import write_atomically
+from hasher.images.recipe import recipe_of
 from hasher.methods.registry import methods
 from hasher.older_versions import made_before
 
@@ -57,6 +59,12 @@ class SavedHasher:
         return digest.hexdigest()
 
     @property
+    def recipe(self) -> Mapping[str, Any] | None:
+        """How the embeddings it was trained on were made of images; None where it does not say."""
+        found = self.about.get("recipe")
+        return found if isinstance(found, dict) else None
+
+    @property
     def known_split(self) -> KnownSplit | None:
         """The data and the split it was tested on, or None where that was not recorded."""
         fingerprint, split = self.about.get("fingerprint"), self.about.get("split")
@@ -67,6 +75,13 @@ class SavedHasher:
     def encode(self, features: NDArray[Any]) -> NDArray[np.bool_]:
         """Hash codes of embeddings (n, d) as booleans (n, bits), see `hasher.encoding.encode`."""
         return encode(self.model.encoder, features)
+
+
+def origin_of(dataset: EmbeddingSet, split: SplitConfig) -> dict[str, Any]:
+    """What a hasher's file says of the data it was trained and tested on."""
+    recipe = recipe_of(dataset.about)
+    known = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": split.model_dump()}
+    return known if recipe is None else {**known, "recipe": recipe}
 
 
 def to_bytes(hasher: SavedHasher) -> bytes:

@@ -1,7 +1,7 @@
 """The one form every data set takes: a matrix of embeddings, their labels and what is known about their split."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,8 @@ class EmbeddingSet:
             item on its own.
         image_shape: (height, width) where a row of `features` is itself a picture in grey.
         paths: str (n,), the image each item was made from, where that is known.
+        ids: (n,) integers or str, what its owner calls each item, where that is known.
+        about: what the file says of how the embeddings were made, where it does.
         source: where the data came from (a path, a library); opens every error message, `name` where it is empty.
 
     Raises:
@@ -54,17 +56,22 @@ class EmbeddingSet:
     groups: NDArray[np.int64] | None = None
     image_shape: tuple[int, int] | None = None
     paths: NDArray[np.str_] | None = None
+    ids: NDArray[Any] | None = None
+    about: Mapping[str, Any] | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
         where = self.source or self.name
         paths = None if self.paths is None else np.asarray(self.paths)
-        features = _features(self.features, paths, where)
+        features = checked_features(self.features, where, paths)
         count = len(features)
         self._keep("features", features)
         self._keep("labels", _per_item(self.labels, "labels", "iu", np.int64, count, where))
         if paths is not None:
             self._keep("paths", _per_item(paths, "paths", "U", np.str_, count, where))
+        if self.ids is not None:
+            given = np.asarray(self.ids)
+            self._keep("ids", _per_item(given, "ids", "iuU", given.dtype.type, count, where))
         if self.is_query is not None:
             self._keep("is_query", _per_item(self.is_query, "is_query", "b", np.bool_, count, where))
         if self.groups is not None:
@@ -155,7 +162,8 @@ def _item(row: int, paths: Sequence[str] | NDArray[np.str_] | None) -> str:
     return f"row {row}" if paths is None or row >= len(paths) else f"row {row} ({paths[row]})"
 
 
-def _features(values: ArrayLike, paths: NDArray[np.str_] | None, where: str) -> NDArray[np.float32]:
+def checked_features(values: ArrayLike, where: str, paths: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
+    """`values` as float32 (n, d), C-contiguous. Raises `UserError` as `EmbeddingSet` does for bad ones."""
     given = np.asarray(values)
     if given.dtype.kind not in "fiu":
         raise UserError(f"{where}: features are {given.dtype}, expected real numbers")
@@ -188,6 +196,6 @@ def _per_item(values: ArrayLike, field: str, kinds: str, dtype: type, count: int
     if array.shape != (count,):
         raise UserError(f"{where}: {field} has shape {array.shape}, expected ({count},): one value an item")
     if array.dtype.kind not in kinds:
-        expected = {"b": "booleans", "iu": "integers", "U": "strings"}[kinds]
+        expected = {"b": "booleans", "iu": "integers", "U": "strings", "iuU": "integers or strings"}[kinds]
         raise UserError(f"{where}: {field} is {array.dtype}, expected {expected}")
     return np.ascontiguousarray(array, dtype=dtype)

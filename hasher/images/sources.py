@@ -96,7 +96,7 @@ def select(source: ImageSource, classes: Sequence[str], limit: int | None) -> Ro
     """The rows to embed: those of `classes` (all, where none is named) and the unlabelled, thinned evenly to `limit`.
 
     Raises:
-        UserError: a class that is not there, or fewer than two classes or images left.
+        UserError: a class that is not there, or no images left.
     """
     name = source.about["source"]
     unknown = [wanted for wanted in classes if wanted not in source.class_names]
@@ -110,11 +110,6 @@ def select(source: ImageSource, classes: Sequence[str], limit: int | None) -> Ro
         rows = rows[np.arange(limit) * len(rows) // limit]
     if len(rows) == 0:
         raise UserError(f"{name}: holds no images")
-    present = np.unique(source.labels[rows])
-    present = present[present != UNLABELLED]
-    if len(present) < 2:
-        found = f"only the class {source.class_names[present[0]]!r}" if len(present) else "no labelled image"
-        raise UserError(f"{name}: holds {found}, retrieval needs at least two classes")
     return rows
 
 

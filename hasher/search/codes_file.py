@@ -101,7 +101,7 @@ def save_codes(codes: HashedItems, path: Path) -> None:
         bits=codes.bits, hasher=codes.hasher, config=codes.config, origin=codes.origin, source=items.origin,
         class_names=items.class_names,
     )  # fmt: skip
-    arrays = {"rows": items.rows, "labels": items.labels, "paths": items.paths}
+    arrays = {"rows": items.rows, "labels": items.labels, "paths": items.paths, "ids": items.ids}
     known: dict[str, Any] = {key: values for key, values in arrays.items() if values is not None}
     content = io.BytesIO()
     np.savez_compressed(content, codes=codes.packed, about=np.array(about.model_dump_json()), **known)
@@ -125,7 +125,10 @@ def load_codes(path: Path) -> HashedItems:
     arrays = _read(path)
     try:
         about = CodesAbout.model_validate_json(str(arrays["about"]))
-        items = Items(about.source, arrays["rows"], arrays.get("labels"), about.class_names, arrays.get("paths"))
+        items = Items(
+            about.source, arrays["rows"], arrays.get("labels"), about.class_names, arrays.get("paths"),
+            arrays.get("ids"),
+        )  # fmt: skip
         return HashedItems(arrays["codes"], about.bits, about.hasher, items, about.config, about.origin)
     except KeyError as error:
         raise UserError(f"{path}: not a file of codes, it lacks {error}") from None
@@ -138,7 +141,7 @@ def load_codes(path: Path) -> HashedItems:
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in ("codes", "about", "rows", "labels", "paths") if key in file.files}
+            return {key: file[key] for key in ("codes", "about", "rows", "labels", "paths", "ids") if key in file.files}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
