@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from hasher.commands.options import add_data_options, keys_of
 from hasher.data import Vectors, load_vectors
+from hasher.data.registry import named_file
 from hasher.errors import UserError
 from hasher.files import shown
 from hasher.images.files import are_images
@@ -63,7 +64,7 @@ def open_hasher(given: argparse.Namespace) -> SavedHasher:
 
 def open_vectors(words: Sequence[str], hasher: SavedHasher, given: argparse.Namespace) -> Vectors:
     """What the command line names: embeddings, or images, which are embedded as those the hasher was trained on."""
-    if not are_images(words):
+    if not means_images(words, given):
         return load_vectors(words[0], given.data_dir, hasher.known_split, keys_of(given))
     if hasher.recipe is None:
         raise UserError(
@@ -71,6 +72,11 @@ def open_vectors(words: Sequence[str], hasher: SavedHasher, given: argparse.Name
             f"images; train it on a file that `python -m hasher embed` wrote"
         )
     return photo_vectors(words, hasher.recipe, resolve_device(given.device))
+
+
+def means_images(words: Sequence[str], given: argparse.Namespace) -> bool:
+    """Whether `words` name images, and no embedding file of the data folder has their name."""
+    return named_file(words[0], given.data_dir) is None and are_images(words)
 
 
 def encode_with_progress(hasher: SavedHasher, vectors: Vectors) -> HashedItems:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hasher.commands.encode import add_shared_options, encode_with_progress, open_hasher, open_vectors
+from hasher.commands.encode import add_shared_options, encode_with_progress, means_images, open_hasher, open_vectors
 from hasher.data import Vectors
 from hasher.errors import UserError
 from hasher.files import shown
-from hasher.images.files import are_images
 from hasher.model_file import SavedHasher
 from hasher.search import contact_sheet, pictures, table_file
 from hasher.search.codes_file import HashedItems, is_codes_file, load_codes
@@ -86,7 +85,7 @@ class _Side:
 def _open(words: Sequence[str], hasher: SavedHasher, given: argparse.Namespace) -> _Side:
     if not is_codes_file(words[0]):
         vectors = open_vectors(words, hasher, given)
-        images = Path() if are_images(words) else given.images
+        images = Path() if means_images(words, given) else given.images
         return _Side(encode_with_progress(hasher, vectors), images, vectors=vectors)
     path = Path(words[0]).expanduser()
     codes = load_codes(path)

@@ -53,7 +53,7 @@ def open_data(source: str, data_dir: Path | None, keys: Keys) -> EmbeddingSet | 
     recipe = gaussian_recipe(source)
     if recipe is not None:
         return load_gaussian(recipe)
-    path = _named_file(source, data_dir) or Path(source).expanduser()
+    path = named_file(source, data_dir) or Path(source).expanduser()
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
         raise UserError(_not_found(source, data_dir))
     if path.is_dir():
@@ -83,7 +83,8 @@ def _is_name(source: str) -> bool:
     return Path(source).name == source and Path(source).suffix not in READERS
 
 
-def _named_file(name: str, data_dir: Path) -> Path | None:
+def named_file(name: str, data_dir: Path) -> Path | None:
+    """The embedding file of the data folder that `name` stands for; None where there is none."""
     if not _is_name(name):
         return None
     candidates = [folder / f"{name}{suffix}" for suffix in READERS for folder in (data_dir, data_dir / "embeddings")]

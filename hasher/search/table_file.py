@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def _csv(table: pd.DataFrame) -> bytes:
 
 def _json(table: pd.DataFrame) -> bytes:
     """A list with an object a row."""
-    return (table.to_json(orient="records", indent=1, force_ascii=False) + "\n").encode()
+    rows = json.loads(table.to_json(orient="records"))  # whose numbers are Python's
+    return (json.dumps(rows, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

@@ -156,6 +156,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with all that the pages take for granted, the studies of digits and stamps among it."""
     folder = tmp_path_factory.mktemp("reader")
     write_photos(folder / "photos")
+    shutil.copy(folder / "photos" / "owl" / "7.png", folder / "new.jpg")  # its content says what it is
     (folder / "data").mkdir()
     for file in ("mine.npz", "my_embeddings.npz"):
         write_data(folder / file)
