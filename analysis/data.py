@@ -23,7 +23,7 @@ def studied_data(study: StudyRecords, dataset: str) -> StudiedData:
     Raises `UserError` where it cannot be found, or is not the one that the records are of.
     """
     wanted = next(one for one in study.spec.datasets if one.name == dataset)
-    found = load_dataset(wanted.source, study.data_dir)
+    found = load_dataset(wanted.source, study.data_dir, wanted.keys)
     if set(recorded_fingerprints(study, dataset)) - {found.fingerprint}:
         raise UserError(f"{wanted.source}: not the data that was studied (its fingerprint differs)")
     return StudiedData(found, make_splits(found, wanted.split_config(study.spec.split_seed)).final)

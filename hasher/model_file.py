@@ -101,6 +101,15 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
     write_atomically(path, to_bytes(hasher))
 
 
+def is_hasher(path: Path) -> bool:
+    """Whether a safetensors file is no file of embeddings: a hasher, or so damaged that `load_hasher` is to say so."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return "method" in (file.metadata() or {}) or "encoder.mean" in file.keys()  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError):
+        return True
+
+
 def load_hasher(path: str | Path) -> SavedHasher:
     """Read a file that `save_hasher` wrote, onto the CPU. Raises `UserError` for anything else."""
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.backbones import DEFAULT_BACKBONE, PRECISIONS, Computing
 from hasher.images.decoding import DEFAULT_MAX_PIXELS
@@ -18,7 +19,7 @@ from hasher.images.embedding import Options, Result, embed
 from hasher.images.hub import Columns
 from hasher.images.opening import SourceOptions, load_backbone, open_source
 from hasher.images.progress import EmbeddingProgress
-from hasher.images.sources import UNLABELLED, ImageSource, Role, Rows, select
+from hasher.images.sources import UNLABELLED, ImageSource, Rows, select
 from hasher.images.transformer import POOLINGS
 from hasher.training.loop import resolve_device
 

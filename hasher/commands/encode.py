@@ -19,7 +19,8 @@ from hasher.files import shown
 from hasher.images.files import are_images
 from hasher.images.photos import photo_vectors
 from hasher.model_file import SavedHasher, load_hasher
-from hasher.search.codes_file import HashedItems, hash_items, save_codes
+from hasher.search import exports
+from hasher.search.codes_file import HashedItems, hash_items
 from hasher.training.loop import resolve_device
 
 
@@ -33,7 +34,10 @@ def add_parser(subparsers: Any, name: str) -> None:
         "end, that side of the split the model was tested on; or, for a hasher of images, images: files, a folder, a "
         "pattern, or - for paths on standard input",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("codes.npz"), metavar="FILE", help="default: codes.npz")
+    parser.add_argument(
+        "--out", type=Path, default=Path("codes.npz"), metavar="FILE",
+        help="codes.npz (default) for `search`, codes.faiss for faiss, codes.npy for the packed bits alone",
+    )  # fmt: skip
     add_shared_options(parser)
 
 
@@ -45,11 +49,10 @@ def add_shared_options(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Encode and save."""
-    if given.out.suffix != ".npz":
-        raise UserError(f"{given.out}: codes are written as .npz, expected a name that ends in it")
+    exports.check_path(given.out)
     hasher = open_hasher(given)
     codes = encode_with_progress(hasher, open_vectors(given.data, hasher, given))
-    save_codes(codes, given.out)
+    exports.EXPORTS[given.out.suffix](codes, given.out)
     print(f"codes in {shown(given.out)} ({given.out.stat().st_size / 1e6:.1f} MB)")
     return 0
 

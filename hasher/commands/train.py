@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hasher.commands.options import add_data_options, keys_of, method_name
 from hasher.contract import EpochResult, Method, Training, epochs_left
-from hasher.data import EmbeddingSet, Split, SplitConfig, Vectors, check_leaks, load_any, make_splits
+from hasher.data import EmbeddingSet, Split, SplitConfig, Vectors, check_leaks, load_any, make_splits, warn_of_oddities
 from hasher.data.embedding_set import checked_features
 from hasher.errors import UserError
 from hasher.files import shown, write_atomically
@@ -117,6 +117,7 @@ def _train_tested(course: _Course, dataset: EmbeddingSet, config: SplitConfig) -
     k = course.given.k
     splits = make_splits(dataset, config)
     check_leaks(dataset, splits.final)
+    warn_of_oddities(dataset, splits.final)
     training = course.begin(dataset.name, dataset.features[splits.search.train])
     for _, line in course.epochs(training):
         score = _evaluate(training, dataset, splits.search, k).map

@@ -10,6 +10,7 @@ from hasher.data.items import Items, Vectors
 from hasher.data.keys import NO_KEYS, Keys
 from hasher.data.registry import dataset_name, load_dataset
 from hasher.data.splits import Split, SplitConfig, Splits, make_splits
+from hasher.data.suspicions import warn_of_oddities
 from hasher.data.vectors import KnownSplit, load_any, load_vectors
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "load_dataset",
     "load_vectors",
     "make_splits",
+    "warn_of_oddities",
 ]

@@ -9,6 +9,8 @@ from hasher.data.digits import load_digits
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
 from hasher.data.folder import load_folder
+from hasher.data.formats.huggingface import ON_HUB, hub_name, is_saved, read_hub, read_saved
+from hasher.data.formats.labels import label_file, with_labels
 from hasher.data.formats.table import EXPECTED, READERS
 from hasher.data.gaussian import gaussian_recipe, load_gaussian
 from hasher.data.keys import NO_KEYS, Keys
@@ -53,14 +55,21 @@ def open_data(source: str, data_dir: Path | None, keys: Keys) -> EmbeddingSet | 
     recipe = gaussian_recipe(source)
     if recipe is not None:
         return load_gaussian(recipe)
+    if source.startswith(ON_HUB):
+        return read_hub(source, keys)
     path = named_file(source, data_dir) or Path(source).expanduser()
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
         raise UserError(_not_found(source, data_dir))
+    if path.is_dir() and is_saved(path):
+        return read_saved(path, keys)
     if path.is_dir():
         return load_folder(path, data_dir / "cache")
     if path.suffix not in READERS:
         raise UserError(f"{path}: no kind of data that is read, expected a folder or a name that ends in {EXPECTED}")
-    return READERS[path.suffix](path, keys)
+    labels, read = label_file(path, keys), READERS[path.suffix]
+    if labels is None:
+        return read(path, keys)
+    return with_labels(read(path, Keys(keys.features)), labels, keys)  # the other keys are those of the label file
 
 
 def dataset_name(source: str) -> str:
@@ -76,7 +85,7 @@ def dataset_name(source: str) -> str:
     if recipe is not None:
         return recipe.name
     path = Path(source)
-    return path.stem if path.suffix in READERS else path.name
+    return path.stem if path.suffix in READERS else hub_name(source)
 
 
 def _is_name(source: str) -> bool:

@@ -10,18 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hasher.errors import UserError
-from hasher.images.sources import (
+from hasher.data.split_roles import (
     TEST_SPLITS,
     TRAINING_SPLITS,
-    UNLABELLED,
     UNLABELLED_SPLITS,
     VALIDATION_SPLITS,
-    ImageSource,
     Role,
-    chosen_roles,
     default_roles,
 )
+from hasher.errors import UserError
+from hasher.images.sources import UNLABELLED, ImageSource, chosen_roles
 
 #: Ends of file names, in lower case, that are taken for images.
 SUFFIXES = frozenset(

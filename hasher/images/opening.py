@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hasher.data.formats.huggingface import is_saved
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.backbones import Backbone, Computing, is_custom, load_custom
 from hasher.images.files import are_files, open_files
 from hasher.images.folder import open_folder
-from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, is_saved_dataset, open_hub, open_saved
-from hasher.images.sources import ImageSource, Role
+from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, open_hub, open_saved
+from hasher.images.sources import ImageSource
 from hasher.images.transformer import VisionTransformer
 
 #: What the hub allows as an id.
@@ -55,7 +57,7 @@ def open_source(words: Sequence[str], options: SourceOptions) -> ImageSource:
         return _on_hub(PAPER_DATASETS[name], options)
     if path.is_dir():
         _refuse_hub_options(name, options)
-        if is_saved_dataset(path):
+        if is_saved(path):
             return open_saved(path, options.columns, options.roles)
         if options.columns != Columns():
             raise UserError(f"{name}: a folder of images has no columns, leave --image-column and --label-column out")

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 
 Rows = NDArray[np.int64]
 
 UNLABELLED = -1
-
-
-class Role(StrEnum):
-    """What becomes of a split's images: searched (and trained on), test queries, trained on only, or nothing."""
-
-    DATABASE = "database"
-    QUERIES = "queries"
-    UNLABELLED = "unlabelled"
-    LEFT_OUT = "none"
-
-
-#: Names that splits commonly have. A validation split is searched where there is a test split, and is one where not.
-TRAINING_SPLITS = ("train", "training")
-TEST_SPLITS = ("test", "testing")
-VALIDATION_SPLITS = ("valid", "validation", "val", "dev")
-UNLABELLED_SPLITS = ("unlabeled", "unlabelled", "unsupervised")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +51,6 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, row: int) -> bytes:
         """The image file's bytes. Raises `OSError`."""
-
-
-def default_roles(names: Iterable[str]) -> dict[str, Role]:
-    """The role each split has by its name; any name that is not a usual one is searched."""
-    splits = {name: name.lower() for name in names}
-    has_test = any(name in TEST_SPLITS for name in splits.values())
-    queries = TEST_SPLITS if has_test else VALIDATION_SPLITS
-    roles = dict.fromkeys(splits, Role.DATABASE)
-    for split, name in splits.items():
-        if name in queries:
-            roles[split] = Role.QUERIES
-        elif name in UNLABELLED_SPLITS:
-            roles[split] = Role.UNLABELLED
-    return roles
 
 
 def chosen_roles(defaults: Mapping[str, Role], given: Mapping[str, Role], source: str) -> dict[str, Role]:

@@ -166,6 +166,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         execute("python -m hasher embed photos/ --out data/stamps.npz")
+        execute("python -m hasher train mine.npz --method itq --bits 16 --model model.safetensors")
         for space in ("digits", "stamps"):
             execute(f"python run_study.py search_spaces/{space}.yaml")
         for copy in "ab":

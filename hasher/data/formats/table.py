@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hasher.data.arrays import Arrays
-from hasher.data.formats import matrix, npz
+from hasher.data.formats import arrow, matrix, npz, parquet, tensors, text
 from hasher.data.keys import Keys
 
 
@@ -23,6 +23,11 @@ class Format:
 FORMATS = (
     Format((".npz",), npz.read),
     Format((".npy",), matrix.read),
+    Format((".parquet",), parquet.read),
+    Format((".arrow", ".feather"), arrow.read),
+    Format((".csv",), text.read),
+    Format((".safetensors",), tensors.read_safetensors),
+    Format((".pt", ".pth"), tensors.read_torch),
 )
 
 #: The reader of each end of a name.

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hasher.data.split_roles import Role, default_roles
 from hasher.errors import UserError
 from hasher.images.folder import open_folder
-from hasher.images.sources import Role, default_roles, select
+from hasher.images.sources import select
 
 
 def folder_of(root, *files):

@@ -10,9 +10,9 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
 
 from hasher.data.registry import EMBEDDABLE
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, is_saved_dataset, open_hub, open_saved
-from hasher.images.sources import Role
 
 
 def png(value):
