@@ -133,8 +133,14 @@ def _values(column: pa.ChunkedArray, part: str, where: str) -> NDArray[Any]:
         if pa.types.is_unsigned_integer(kind):
             column = column.cast(pa.int64())
         column = pc.fill_null(column, empty)
-    values = column.to_numpy()
-    return values.astype(np.str_) if empty == "" else values
+    return _strings(column) if empty == "" else column.to_numpy()
+
+
+def _strings(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    """As numpy has them. Classes are few: each is turned into a Python string once, and not once an item."""
+    encoded = column.dictionary_encode().combine_chunks()
+    distinct = encoded.dictionary.to_numpy(zero_copy_only=False).astype(np.str_)
+    return distinct[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def _refuse_missing(column: pa.Array | pa.ChunkedArray, part: str, start: int, where: str) -> None:
