@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hasher.commands.options import add_data_options, keys_of, method_name
 from hasher.contract import EpochResult, Method, Training, epochs_left
 from hasher.data import EmbeddingSet, Split, SplitConfig, Vectors, check_leaks, load_any, make_splits, warn_of_oddities
-from hasher.data.embedding_set import checked_features
+from hasher.data.embedding_set import checked_features, refuse_alike
 from hasher.errors import UserError
 from hasher.files import shown, write_atomically
 from hasher.images.recipe import recipe_of
@@ -135,6 +135,7 @@ def _train_untested(course: _Course, vectors: Vectors) -> dict[str, Any] | None:
     """Train on all vectors; what the model's file is to say, None where the training diverged."""
     origin = vectors.items.origin
     features = checked_features(vectors.features, origin, vectors.items.paths)
+    refuse_alike(features, origin)
     print(f"{shown(origin)}: fewer than two classes, so all {len(features):,} items are trained on and none is tested")
     training = course.begin(Path(origin).stem, features)
     for _, line in course.epochs(training):

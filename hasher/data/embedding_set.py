@@ -79,7 +79,7 @@ class EmbeddingSet:
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
         self._check_classes(where)
         self._check_official_split(where)
-        self._check_variety(where)
+        refuse_alike(self.features, where)
         if self.image_shape is not None and np.prod(self.image_shape) != features.shape[1]:
             raise UserError(f"{where}: image_shape {self.image_shape} does not fit features of width {self.width}")
 
@@ -117,15 +117,6 @@ class EmbeddingSet:
                 f"{where}: {self.describe_item(unlabelled[0])} is a test query (is_query) without a label, "
                 f"only labelled items can be queries"
             )
-
-    def _check_variety(self, where: str) -> None:
-        for start in range(0, len(self), 1024):  # the first block nearly always has two items that differ
-            if (np.abs(self.features[start : start + 1024] - self.features[0]) > LEAST_DIFFERENCE).any():
-                return
-        raise UserError(
-            f"{where}: features: all items are alike, no value differs by more than {LEAST_DIFFERENCE:g} between them, "
-            f"so nothing can tell them apart"
-        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -181,6 +172,17 @@ def checked_features(values: ArrayLike, where: str, paths: NDArray[np.str_] | No
             row = start + int(usable.argmin())
             raise UserError(f"{where}: features: {_item(row, paths)} {_why_refused(given[row], features[row])}")
     return features
+
+
+def refuse_alike(features: NDArray[np.float32], where: str) -> None:
+    """Raise `UserError` where no two rows of `features` (n, d) differ; `where` opens the message."""
+    for start in range(0, len(features), 1024):  # the first block nearly always has two items that differ
+        if (np.abs(features[start : start + 1024] - features[0]) > LEAST_DIFFERENCE).any():
+            return
+    raise UserError(
+        f"{where}: features: all items are alike, no value differs by more than {LEAST_DIFFERENCE:g} between them, so "
+        f"nothing can tell them apart"
+    )
 
 
 def _why_refused(given: NDArray[Any], converted: NDArray[np.float32]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ ON_HUB = "hf:"
 
 def is_saved(folder: Path) -> bool:
     """Whether `folder` looks like the work of ``save_to_disk``."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    names = ("dataset_dict.json", "state.json")
+    return any(os.path.isfile(folder / name) for name in names)  # noqa: PTH113 - Path.is_file raises for closed folders
 
 
 def read_saved(folder: Path, keys: Keys) -> Arrays:
