@@ -30,7 +30,7 @@ def studied_data(study: StudyRecords, dataset: str) -> StudiedData:
 def whole_data(study: StudyRecords, dataset: str) -> StudyData:
     """The same with both of its splits, as the study's workers had it; raises as `studied_data` does."""
     wanted = next(one for one in study.spec.datasets if one.name == dataset)
-    found = load_dataset(wanted.source, study.data_dir)
+    found = load_dataset(wanted.source, study.data_dir, wanted.keys)
     if set(recorded_fingerprints(study, dataset)) - {found.fingerprint}:
         raise UserError(f"{wanted.source}: not the data that was studied (its fingerprint differs)")
     return StudyData(found, make_splits(found, wanted.split_config(study.spec.split_seed)))

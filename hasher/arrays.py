@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hasher.errors import UserError
+from hasher.errors import UserError, reason
 from hasher.files import open_regular
 from hasher.memory import in_words, require
 
@@ -161,12 +161,6 @@ def array_of(content: bytes) -> tuple[NDArray[Any], bytes]:
     header.check(len(content))
     array = np.ndarray(header.shape, header.dtype, content, header.length, order="F" if header.is_fortran else "C")
     return array, content[: header.length]
-
-
-def reason(error: Exception) -> str:
-    """The first line of an error; of one of the system, what that says."""
-    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-    return next(iter(text.splitlines()), type(error).__name__)
 
 
 def _what_else(beginning: bytes, error: Exception) -> str:

@@ -28,3 +28,9 @@ def first_error(error: ValidationError) -> str:
     elif not problem["type"].startswith("value_error"):
         message += f", not {shortened(repr(problem['input']))}"
     return f"{key}: {message}" if key else message
+
+
+def reason(error: Exception) -> str:
+    """The first line of what another library says of an error, or the system, for the end of a message."""
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return next(iter(text.splitlines()), "") or type(error).__name__

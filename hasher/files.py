@@ -46,6 +46,14 @@ def read_regular(path: str | Path, most: int | None = None) -> bytes:
     return content
 
 
+def shown(path: str | Path) -> str:
+    """`path` as a person reads it with least effort: from the current folder on, where it lies below that."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write `path` into: beside it under a temporary name, renamed in the end, gone where anything is raised.

@@ -16,12 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hasher.arrays import reason
 from hasher.contract import Method, MethodConfig, Model
-from hasher.data import KnownSplit, SplitConfig
+from hasher.data import EmbeddingSet, KnownSplit, SplitConfig
 from hasher.encoding import encode
-from hasher.errors import UserError
+from hasher.errors import UserError, reason
 from hasher.files import open_regular, write_atomically
+from hasher.images.recipe import recipe_of
 from hasher.json_text import parsed
 from hasher.methods.registry import methods
 from hasher.older_versions import made_before
@@ -61,6 +61,12 @@ class SavedHasher:
         return digest.hexdigest()
 
     @property
+    def recipe(self) -> Mapping[str, Any] | None:
+        """How the embeddings it was trained on were made of images; None where it does not say."""
+        found = self.about.get("recipe")
+        return found if isinstance(found, dict) else None
+
+    @property
     def known_split(self) -> KnownSplit | None:
         """The data and the split it was tested on, or None where that was not recorded."""
         fingerprint, split = self.about.get("fingerprint"), self.about.get("split")
@@ -71,6 +77,13 @@ class SavedHasher:
     def encode(self, features: NDArray[Any]) -> NDArray[np.bool_]:
         """Hash codes of embeddings (n, d) as booleans (n, bits), see `hasher.encoding.encode`."""
         return encode(self.model.encoder, features)
+
+
+def origin_of(dataset: EmbeddingSet, split: SplitConfig) -> dict[str, Any]:
+    """What a hasher's file says of the data it was trained and tested on."""
+    recipe = recipe_of(dataset.about)
+    known = {"dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": split.model_dump()}
+    return known if recipe is None else {**known, "recipe": recipe}
 
 
 def to_bytes(hasher: SavedHasher) -> bytes:
@@ -97,6 +110,15 @@ def _digest(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
 def save_hasher(hasher: SavedHasher, path: Path) -> None:
     """Write the file; it appears whole or not at all."""
     write_atomically(path, to_bytes(hasher))
+
+
+def is_hasher(path: Path) -> bool:
+    """Whether a safetensors file is no file of embeddings: a hasher, or so damaged that `load_hasher` is to say so."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return "method" in (file.metadata() or {}) or "encoder.mean" in file.keys()  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError):
+        return True
 
 
 def load_hasher(path: str | Path) -> SavedHasher:

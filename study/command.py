@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from hasher.commands.options import method_names
+from hasher.commands.options import add_key_options, method_names
 from hasher.errors import UserError
 from hasher.methods.registry import ALL, BUILT_IN, families, methods
 from study.options import Resources, RunOptions, TrackingOptions
@@ -49,7 +49,7 @@ def parse_command(arguments: Sequence[str] | None = None) -> Command:
     elif space == around.spec and around.storage.exists():
         around.read_spec()  # a frozen study, refused where another version meant something else by the same keys
     study = read_study(space, _overrides(given))
-    return Command(study.spec, study.origins, options, given.action, given.quiet)
+    return Command(_with_keys(study.spec, given), study.origins, options, given.action, given.quiet)
 
 
 def _space_for_any(chosen: Sequence[str]) -> Path:
@@ -82,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     study = parser.add_argument_group("what is studied (in place of the file's values)")
     study.add_argument("--name", help="name of the study and its directory (default: the file's, or the data's)")
-    study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, .npz files or folders")
+    study.add_argument("--dataset", nargs="+", metavar="NAME_OR_PATH", help="data sets: names, files or folders")
+    add_key_options(study)
     study.add_argument(
         "--methods", "--filters", nargs="+", type=method_names, metavar="METHOD",
         help=f"methods to search and compare: {ALL}, a family ({', '.join(families())}) or {', '.join(methods())}",
@@ -151,6 +152,14 @@ def _overrides(given: argparse.Namespace) -> dict[str, Any]:
             "replicates": "replicates", "epochs": "epochs", "seed": "seed",
             "trial_time_limit": "trial_time_limit"}  # fmt: skip
     return {key: getattr(given, flag) for flag, key in keys.items() if getattr(given, flag) is not None}
+
+
+def _with_keys(spec: StudySpec, given: argparse.Namespace) -> StudySpec:
+    """The study with what the command line says of the names in the files of its data."""
+    named = {"features_key": given.features_key, "label_column": given.label_column, "id_column": given.id_column,
+             "labels": given.label_file}  # fmt: skip
+    named = {field: value for field, value in named.items() if value is not None}
+    return spec.model_copy(update={"datasets": [one.model_copy(update=named) for one in spec.datasets]})
 
 
 def _options(given: argparse.Namespace) -> RunOptions:

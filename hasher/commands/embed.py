@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hasher.console import SafeConsole, say
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.backbones import DEFAULT_BACKBONE, PRECISIONS, Computing
 from hasher.images.decoding import DEFAULT_MAX_PIXELS
@@ -18,7 +19,7 @@ from hasher.images.embedding import Options, Result, embed
 from hasher.images.hub import Columns
 from hasher.images.opening import SourceOptions, load_backbone, open_source
 from hasher.images.progress import EmbeddingProgress
-from hasher.images.sources import UNLABELLED, ImageSource, Role, Rows, select
+from hasher.images.sources import UNLABELLED, ImageSource, Rows, select
 from hasher.images.transformer import POOLINGS
 from hasher.training.loop import resolve_device
 
@@ -30,9 +31,10 @@ def add_parser(subparsers: Any, name: str) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser(name, help="turn images into an embedding file with a pretrained model")
     parser.add_argument(
-        "source", metavar="SOURCE",
-        help="stl10, stanford_cars, tiny_imagenet; a folder <root>/<class>/<image>; a folder that the datasets library "
-        "saved; or a data set on the Hugging Face hub",
+        "source", metavar="SOURCE", nargs="+",
+        help="stl10, stanford_cars, tiny_imagenet; a folder <root>/<class>/<image> or <root>/<image>; images, patterns "
+        "such as 'photos/**/*.jpg', or - for paths on standard input; a folder that the datasets library saved; or a "
+        "data set on the Hugging Face hub",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="the embedding file")
     parser.add_argument(
@@ -79,7 +81,7 @@ def run(given: argparse.Namespace) -> int:
     device = resolve_device(given.device)
     precision = given.precision if given.precision != "auto" else "float16" if device.type == "cuda" else "float32"
     computing = Computing(device, precision)
-    say(f"opening {given.source} and {given.backbone}")  # a hub may keep us waiting
+    say(f"opening {given.source[0]} and {given.backbone}")  # a hub may keep us waiting
     source = open_source(
         given.source,
         SourceOptions(
@@ -87,7 +89,7 @@ def run(given: argparse.Namespace) -> int:
         ),
     )
     for note in source.notes:
-        say(f"{given.source}: {note}")
+        say(f"{given.source[0]}: {note}")
     rows = select(source, given.classes, given.limit)
     say(_announcement(source, rows, given.backbone, device.type))
     backbone = load_backbone(given.backbone, given.backbone_revision, given.pooling, computing)
@@ -133,8 +135,11 @@ def _roles(given: list[str]) -> dict[str, Role]:
 def _announcement(source: ImageSource, rows: Rows, backbone: str, device: str) -> str:
     labels = source.labels[rows]
     count = len(np.unique(labels[labels != UNLABELLED]))
+    if not count:
+        return f"{len(rows):,} images without classes; {backbone} on {device}"
+    classes = "1 class" if count == 1 else f"{count} classes"
     queries = "no" if source.is_query is None else f"{source.is_query[rows].sum():,}"
-    return f"{len(rows):,} images of {count} classes, {queries} official test queries; {backbone} on {device}"
+    return f"{len(rows):,} images of {classes}, {queries} official test queries; {backbone} on {device}"
 
 
 def _summary(result: Result, out: Path, rate: float) -> str:

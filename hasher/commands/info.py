@@ -11,21 +11,14 @@ from typing import Any
 import numpy as np
 
 from hasher.arrays import opened_archive
+from hasher.commands.options import add_data_options, keys_of
 from hasher.console import say, shortened
-from hasher.data import (
-    EmbeddingSet,
-    SplitConfig,
-    Vectors,
-    check_leaks,
-    describe,
-    load_dataset,
-    load_vectors,
-    make_splits,
-)
+from hasher.data import EmbeddingSet, SplitConfig, Vectors, check_leaks, describe, load_any, make_splits
 from hasher.errors import UserError
 from hasher.json_text import parsed
-from hasher.model_file import load_hasher
+from hasher.model_file import is_hasher, load_hasher
 from hasher.retrieval import bit_balance, unpack
+from hasher.retrieval.metrics import SCORES
 from hasher.search.codes_file import is_codes_file, load_codes
 from hasher.search.index import HammingIndex
 
@@ -39,12 +32,15 @@ def add_parser(subparsers: Any, name: str) -> None:
     """Declare the subcommand."""
     parser = subparsers.add_parser(name, help="say what a hasher, a data set or a file of codes is")
     parser.add_argument("what", metavar="WHAT", help="a hasher, a file of codes, or data as `encode` takes them")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
+    parser.add_argument(
+        "--split-seed", type=int, default=0, metavar="N", help="of data: whose split is told, as in a study (default 0)"
+    )
+    add_data_options(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """Print the facts."""
-    facts = _facts(given.what, given.data_dir)
+    facts = _facts(given)
     width = max(map(len, facts))
     for name, value in facts.items():
         say(f"{name:<{width}}  {_in_words(value)}")
@@ -59,15 +55,16 @@ def _in_words(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else shortened(" ".join(str(value).split()), LONGEST)
 
 
-def _facts(what: str, data_dir: Path) -> Facts:
-    path = Path(what).expanduser()
-    if path.suffix == ".safetensors":
+def _facts(given: argparse.Namespace) -> Facts:
+    path = Path(given.what).expanduser()
+    if path.suffix == ".safetensors" and is_hasher(path):
         return _of_hasher(path)
-    if is_codes_file(what):
+    if is_codes_file(given.what):
         return _of_codes(path)
-    if path.suffix == ".npy" or (path.suffix == ".npz" and path.is_file() and "labels" not in _keys(path)):
-        return _of_vectors(load_vectors(what, data_dir), path)
-    return _of_dataset(load_dataset(what, data_dir))
+    found = load_any(given.what, given.data_dir, keys_of(given))
+    if isinstance(found, Vectors):
+        return _of_vectors(found)
+    return _of_dataset(found, SplitConfig.parse({"seed": given.split_seed}, "--split-seed"))
 
 
 def _of_hasher(path: Path) -> Facts:
@@ -77,7 +74,7 @@ def _of_hasher(path: Path) -> Facts:
         "kind": "hasher", "file": str(path), "size": _size(path), "takes": f"vectors of width {hasher.width}",
         "gives": f"codes of {hasher.config.bits} bits", "encoder's numbers": parameters,
         "fingerprint": hasher.fingerprint,
-        **_nested("", hasher.settings), **_nested("origin: ", hasher.about),
+        **_nested("", hasher.settings), **_nested("origin: ", _told(hasher.about)),
     }  # fmt: skip
 
 
@@ -99,25 +96,35 @@ def _of_codes(path: Path) -> Facts:
     }  # fmt: skip
 
 
-def _of_vectors(vectors: Vectors, path: Path) -> Facts:
+def _told(about: Mapping[str, Any]) -> Facts:
+    """What a hasher's file says, less what says nothing; scores are called test scores, which they are."""
+    scores = {score.name for score in SCORES}
+    split = {key: value for key, value in about.get("split", {}).items() if value is not None}
+    told = {f"test {name}" if name in scores else name: value for name, value in about.items() if name != "split"}
+    return {**told, "split": split} if split else told
+
+
+def _of_vectors(vectors: Vectors) -> Facts:
+    path = Path(vectors.items.origin)
+    known = "without labels" if vectors.items.labels is None else "of one class"
     return {
-        "kind": "vectors without labels", "file": str(path), "size": _size(path), "items": len(vectors),
+        "kind": f"vectors {known}", "file": str(path), "size": _size(path), "items": len(vectors),
         "width": vectors.features.shape[1], "type": str(vectors.features.dtype),
         "paths": vectors.items.paths is not None, **_about(path),
     }  # fmt: skip
 
 
-def _of_dataset(dataset: EmbeddingSet) -> Facts:
+def _of_dataset(dataset: EmbeddingSet, config: SplitConfig) -> Facts:
     facts: Facts = {"kind": "data set", **describe(dataset)}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the leaks it warns of are among the facts
-            split = make_splits(dataset, SplitConfig()).final
+            split = make_splits(dataset, config).final
             leaks = check_leaks(dataset, split)
     except UserError as error:
         facts["default split"] = f"none ({error})"
     else:
-        kind = "by seed 0" if dataset.is_query is None else "official"
+        kind = f"by seed {config.seed}" if dataset.is_query is None else "official"
         facts["default split"] = (
             f"{kind}: {len(split.queries):,} queries, {len(split.database):,} database, {len(split.train):,} trained on"
         )
@@ -129,6 +136,8 @@ def _of_dataset(dataset: EmbeddingSet) -> Facts:
 
 
 def _size(path: Path) -> str:
+    if not path.is_file():
+        return "–"
     size = path.stat().st_size
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} bytes"
 

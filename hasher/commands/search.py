@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hasher.commands.encode import add_shared_options, encode_with_progress, open_hasher
+from hasher.commands.encode import add_shared_options, encode_with_progress, means_images, open_hasher, open_vectors
 from hasher.console import say
-from hasher.csv_text import frame_to_csv
-from hasher.data import Vectors, load_vectors
+from hasher.data import Vectors
 from hasher.errors import UserError
-from hasher.files import write_atomically
+from hasher.files import shown
 from hasher.model_file import SavedHasher
-from hasher.search import contact_sheet, pictures
+from hasher.search import contact_sheet, pictures, table_file
 from hasher.search.codes_file import HashedItems, is_codes_file, load_codes
 from hasher.search.index import HammingIndex
+from hasher.search.listing import listing
 from hasher.search.results import Results, search
 
-#: Rows of a table that is printed whole; of a longer one the first queries are.
-MOST_ROWS, QUERIES_PRINTED = 60, 3
+#: Results that are printed whole; of more, those of the first queries are.
+MOST_RESULTS, QUERIES_PRINTED = 60, 3
 
 #: Images looked for before it is said that none is there.
 LOOKED_FOR = 100
@@ -35,9 +36,9 @@ def add_parser(subparsers: Any, name: str) -> None:
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", help="a hasher, as `train` or a study saved it (.safetensors)")
     parser.add_argument("database", metavar="DATABASE", help="codes that `encode` wrote, or data as it takes them")
-    parser.add_argument("queries", metavar="QUERIES", help="likewise")
+    parser.add_argument("queries", metavar="QUERIES", nargs="+", help="likewise, such as photo.jpg")
     parser.add_argument("-k", type=int, default=10, metavar="K", help="results a query (default 10)")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="file for the whole table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the whole table: .csv, .json or .parquet")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="queries and results as pictures, for images")
     parser.add_argument("--sheet-queries", type=int, default=8, metavar="N", help="queries on the sheet (default 8)")
     parser.add_argument(
@@ -50,46 +51,51 @@ def run(given: argparse.Namespace) -> int:
     """Search, then write and print what was found."""
     if given.k < 1 or given.sheet_queries < 1:
         raise UserError(f"{'-k' if given.k < 1 else '--sheet-queries'}: must be at least 1")
+    if given.out is not None:
+        table_file.check_path(given.out)
     if given.sheet is not None:
         contact_sheet.check_path(given.sheet)
     hasher = open_hasher(given)
-    database = _open(given.database, hasher, given)
-    queries = database if given.queries == given.database else _open(given.queries, hasher, given)
+    database = _open([given.database], hasher, given)
+    queries = database if given.queries == [given.database] else _open(given.queries, hasher, given)
     results = search(_index(database), database.codes, queries.codes, given.k)
     if given.out is not None:
-        write_atomically(given.out, frame_to_csv(results.table()))
+        table_file.save(results.table(), given.out)
     _print(results, given)
     if given.sheet is not None:
-        sheet = contact_sheet.tiles(
-            results, _pictures(queries, given.images), _pictures(database, given.images), given.sheet_queries
-        )
+        sheet = contact_sheet.tiles(results, _pictures(queries), _pictures(database), given.sheet_queries)
         title = f"{Path(given.model).stem}: nearest of {len(database.codes):,} items by {database.codes.bits}-bit codes"
         contact_sheet.save(contact_sheet.draw(sheet, title), given.sheet)
-        say(f"contact sheet in {given.sheet}")
+        say(f"contact sheet in {shown(given.sheet)}")
     return 0
 
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """Database or queries: codes, the vectors they were just made of or the file they were read from."""
+    """Database or queries: codes, the vectors they were just made of or the file they were read from.
+
+    `images` is the folder that relative paths of their images start from.
+    """
 
     codes: HashedItems
+    images: Path
     vectors: Vectors | None = None
     file: Path | None = None
 
 
-def _open(source: str, hasher: SavedHasher, given: argparse.Namespace) -> _Side:
-    if not is_codes_file(source):
-        vectors = load_vectors(source, given.data_dir, hasher.known_split)
-        return _Side(encode_with_progress(hasher, vectors), vectors=vectors)
-    path = Path(source).expanduser()
+def _open(words: Sequence[str], hasher: SavedHasher, given: argparse.Namespace) -> _Side:
+    if not is_codes_file(words[0]):
+        vectors = open_vectors(words, hasher, given)
+        images = Path() if means_images(words, given) else given.images
+        return _Side(encode_with_progress(hasher, vectors), images, vectors=vectors)
+    path = Path(words[0]).expanduser()
     codes = load_codes(path)
     if codes.hasher != hasher.fingerprint:
         raise UserError(
             f"{path}: codes of another hasher (fingerprint {codes.hasher[:12]}…) than {given.model} "
             f"({hasher.fingerprint[:12]}…); make them again with `python -m hasher encode`"
         )
-    return _Side(codes, file=path)
+    return _Side(codes, given.images, file=path)
 
 
 def _index(database: _Side) -> HammingIndex:
@@ -105,8 +111,8 @@ def _index(database: _Side) -> HammingIndex:
     return index
 
 
-def _pictures(side: _Side, folder: Path) -> pictures.PictureOf:
-    items = side.codes.items
+def _pictures(side: _Side) -> pictures.PictureOf:
+    items, folder = side.codes.items, side.images
     if items.paths is not None:
         if not any((folder / path).is_file() for path in items.paths[:LOOKED_FOR]):
             raise UserError(
@@ -121,14 +127,14 @@ def _pictures(side: _Side, folder: Path) -> pictures.PictureOf:
 
 
 def _print(results: Results, given: argparse.Namespace) -> None:
-    table = results.table()
     count, k = results.found.items.shape
-    whole = len(table) <= MOST_ROWS
-    say((table if whole else table.head(QUERIES_PRINTED * k)).to_string(index=False))
-    if not whole:
+    printed = count if count * k <= MOST_RESULTS else QUERIES_PRINTED
+    for line in listing(results, printed):
+        say(line)
+    if printed < count:
         more = "" if given.out else "; --out FILE.csv has them all"
-        say(f"… and {count - QUERIES_PRINTED:,} more queries{more}")
+        say(f"… and {count - printed:,} more queries{more}")
     if results.precision is not None:
         say(f"{count:,} queries: {100 * results.precision:.1f}% of {k} results each are of the query's class")
     if given.out is not None:
-        say(f"table in {given.out}")
+        say(f"table in {shown(given.out)}")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hasher.commands.options import method_name
+from hasher.commands.options import add_data_options, keys_of, method_name
 from hasher.console import say
-from hasher.contract import Training, epochs_left
+from hasher.contract import EpochResult, Method, Training, epochs_left
 from hasher.csv_text import frame_to_csv, restored
-from hasher.data import EmbeddingSet, Split, SplitConfig, check_leaks, load_dataset, make_splits
+from hasher.data import EmbeddingSet, Split, SplitConfig, Vectors, check_leaks, load_any, make_splits, warn_of_oddities
+from hasher.data.embedding_set import checked_features, refuse_alike
 from hasher.errors import UserError
-from hasher.files import open_regular, write_atomically
+from hasher.files import open_regular, shown, write_atomically
+from hasher.images.recipe import recipe_of
 from hasher.methods.registry import find_method, methods
-from hasher.model_file import SavedHasher, save_hasher
+from hasher.model_file import SavedHasher, origin_of, save_hasher
 from hasher.retrieval import Retrieval
 from hasher.retrieval.metrics import METRICS, scores_of
 from hasher.scoring import encode_split, score_codes
@@ -25,8 +30,11 @@ from hasher.training.loop import resolve_device
 
 def add_parser(subparsers: Any, name: str) -> None:
     """Declare the subcommand: an option for every hyperparameter, `--ae-width` for `ae_width`."""
-    parser = subparsers.add_parser(name, help="train one hasher, test it and save it")
-    parser.add_argument("dataset", metavar="DATASET", help="built-in name, .npz file or folder of .npy files")
+    parser = subparsers.add_parser(
+        name, help="train one hasher, test it and save it",
+        description="Data without labels are trained on whole, and nothing is tested.",
+    )  # fmt: skip
+    parser.add_argument("dataset", metavar="DATASET", help="built-in name, file of embeddings or folder of .npy files")
     parser.add_argument(
         "--method", "--filter", type=method_name, default="chebyshev", metavar="METHOD",
         help=f"{', '.join(methods())} (default chebyshev)",
@@ -43,9 +51,9 @@ def add_parser(subparsers: Any, name: str) -> None:
     parser.add_argument("--max-database", type=int, metavar="N", help="use at most N database items")
     parser.add_argument("--k", type=int, default=200, help="cut-off of map_at_k (default 200)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data")
     parser.add_argument("--csv", type=Path, default=Path("train.csv"), help="file a row is appended to")
     parser.add_argument("--model", type=Path, help="where the model goes (default: DATASET-METHOD-BITS.safetensors)")
+    add_data_options(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -53,45 +61,92 @@ def run(given: argparse.Namespace) -> int:
     values = {key.removeprefix("config_"): value for key, value in vars(given).items() if key.startswith("config_")}
     method = find_method(given.method)
     config: Any = method.parse({key: value for key, value in values.items() if value is not None}, "command line")
-    dataset = load_dataset(given.dataset, given.data_dir)
     limits = {name: getattr(given, name) for name in ("test_queries", "validation_queries", "max_database")}
-    splits = make_splits(dataset, SplitConfig.parse({"seed": given.split_seed, **limits}, "command line"))
-    check_leaks(dataset, splits.final)
-    features = dataset.features[splits.search.train]
-    problem = method.impossible(config.bits, *features.shape)
-    if problem is not None:
-        raise UserError(f"--bits {config.bits}: {problem}")
-    training = method.start(config, features, given.seed, resolve_device(given.device))
-    own = method.settings(config)
-    row: dict[str, Any] = {
-        "dataset": dataset.name,
-        "method": method.name,
-        "seed": given.seed,
-        **own,
-        "state": "complete",
-    }
-    for result in epochs_left(training):
-        score = _evaluate(training, dataset, splits.search, given.k).map
-        loss = result.losses["loss"]
-        say(f"epoch {result.epoch:4d}/{training.epochs}  loss {loss:9.5f}  validation mAP {score:.4f}")
-        row |= {**result.as_row(), "validation_map": score}
-        if result.diverged:
-            row["state"] = "diverged"
-            _append(given.csv, row)
-            say(f"diverged: the loss is {loss} after epoch {result.epoch}; try a smaller --learning-rate")
-            return 1
-    scores = scores_of(_evaluate(training, dataset, splits.final, given.k))
-    row |= scores
-    path = given.model or Path(f"{dataset.name}-{method.name}-{config.bits}.safetensors")
-    about = {
-        "dataset": dataset.name, "fingerprint": dataset.fingerprint, "split": splits.config.model_dump(),
-        "seed": given.seed, **scores,
-    }  # fmt: skip
-    save_hasher(SavedHasher(method, config, training.trained, about), path)
-    _append(given.csv, row)
-    told = "  ".join(f"{metric.title(given.k)} {scores[name]:.4f}" for name, metric in METRICS.items())
-    say(f"test: {told}\nrow in {given.csv}, model in {path}")
+    split = SplitConfig.parse({"seed": given.split_seed, **limits}, "command line")
+    data = load_any(given.dataset, given.data_dir, keys_of(given))
+    course = _Course(given, method, config)
+    about = _train_untested(course, data) if isinstance(data, Vectors) else _train_tested(course, data, split)
+    _append(given.csv, course.row)
+    if about is None:
+        loss = course.row["loss"]
+        say(f"diverged: the loss is {loss} after epoch {course.row['epoch']}; try a smaller --learning-rate")
+        return 1
+    path = given.model or Path(f"{course.row['dataset']}-{method.name}-{config.bits}.safetensors")
+    assert course.training is not None
+    save_hasher(SavedHasher(method, config, course.training.trained, about), path)
+    say(f"row in {shown(given.csv)}, model in {shown(path)}")
     return 0
+
+
+class _Course:
+    """One training by the options of the command line; `row` is what is told of it."""
+
+    def __init__(self, given: argparse.Namespace, method: Method, config: Any) -> None:
+        self.given, self._method, self._config = given, method, config
+        self.training: Training | None = None
+        self.row: dict[str, Any] = {}
+
+    def begin(self, name: str, features: NDArray[np.float32]) -> Training:
+        """The training on `features` (n, d) of the data set `name`, before its first epoch."""
+        problem = self._method.impossible(self._config.bits, *features.shape)
+        if problem is not None:
+            raise UserError(f"--bits {self._config.bits}: {problem}")
+        self.training = self._method.start(self._config, features, self.given.seed, resolve_device(self.given.device))
+        self.row = {
+            "dataset": name, "method": self._method.name, "seed": self.given.seed,
+            **self._method.settings(self._config), "state": "complete",
+        }  # fmt: skip
+        return self.training
+
+    def epochs(self, training: Training) -> Iterator[tuple[EpochResult, str]]:
+        """The epochs, each with a line about it."""
+        for result in epochs_left(training):
+            self.row |= result.as_row()
+            if result.diverged:
+                self.row["state"] = "diverged"
+            yield result, f"epoch {result.epoch:4d}/{training.epochs}  loss {result.losses['loss']:9.5f}"
+
+    @property
+    def diverged(self) -> bool:
+        return self.row["state"] == "diverged"
+
+
+def _train_tested(course: _Course, dataset: EmbeddingSet, config: SplitConfig) -> dict[str, Any] | None:
+    """Train with a look at the validation queries after each epoch, and test; what the model's file is to say.
+
+    None where the training diverged.
+    """
+    k = course.given.k
+    splits = make_splits(dataset, config)
+    check_leaks(dataset, splits.final)
+    warn_of_oddities(dataset, splits.final)
+    training = course.begin(dataset.name, dataset.features[splits.search.train])
+    for _, line in course.epochs(training):
+        score = _evaluate(training, dataset, splits.search, k).map
+        course.row["validation_map"] = score
+        say(f"{line}  validation mAP {score:.4f}")
+    if course.diverged:
+        return None
+    scores = scores_of(_evaluate(training, dataset, splits.final, k))
+    course.row |= scores
+    say("test: " + "  ".join(f"{metric.title(k)} {scores[name]:.4f}" for name, metric in METRICS.items()))
+    return {**origin_of(dataset, config), "seed": course.given.seed, **scores}
+
+
+def _train_untested(course: _Course, vectors: Vectors) -> dict[str, Any] | None:
+    """Train on all vectors; what the model's file is to say, None where the training diverged."""
+    origin = vectors.items.origin
+    features = checked_features(vectors.features, origin, vectors.items.paths)
+    refuse_alike(features, origin)
+    say(f"{shown(origin)}: fewer than two classes, so all {len(features):,} items are trained on and none is tested")
+    training = course.begin(Path(origin).stem, features)
+    for _, line in course.epochs(training):
+        say(line)
+    if course.diverged:
+        return None
+    recipe = recipe_of(vectors.about)
+    about = {"dataset": course.row["dataset"], "items": len(features), "seed": course.given.seed}
+    return about if recipe is None else {**about, "recipe": recipe}
 
 
 def _hyperparameters() -> dict[str, Any]:

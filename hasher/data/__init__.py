@@ -6,13 +6,18 @@
 from hasher.data.description import describe
 from hasher.data.duplicates import check_leaks
 from hasher.data.embedding_set import EmbeddingSet
+from hasher.data.items import Items, Vectors
+from hasher.data.keys import NO_KEYS, Keys
 from hasher.data.registry import dataset_name, load_dataset
 from hasher.data.splits import Split, SplitConfig, Splits, make_splits
-from hasher.data.vectors import Items, KnownSplit, Vectors, load_vectors
+from hasher.data.suspicions import warn_of_oddities
+from hasher.data.vectors import KnownSplit, load_any, load_vectors
 
 __all__ = [
+    "NO_KEYS",
     "EmbeddingSet",
     "Items",
+    "Keys",
     "KnownSplit",
     "Split",
     "SplitConfig",
@@ -21,7 +26,9 @@ __all__ = [
     "check_leaks",
     "dataset_name",
     "describe",
+    "load_any",
     "load_dataset",
     "load_vectors",
     "make_splits",
+    "warn_of_oddities",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 
 from hasher.data.duplicates import count_duplicates
 from hasher.data.embedding_set import EmbeddingSet
+from hasher.data.suspicions import count_zeros
 
 
 def describe(dataset: EmbeddingSet) -> dict[str, str | int]:
@@ -20,6 +21,7 @@ def describe(dataset: EmbeddingSet) -> dict[str, str | int]:
         "classes of one item": int((present == 1).sum()),
         "unlabelled": int((~dataset.is_labelled).sum()),
         "constant features": int((dataset.features == dataset.features[0]).all(axis=0).sum()),
+        "zero vectors": count_zeros(dataset.features),
         "duplicate items": count_duplicates(dataset.features),
         "fingerprint": dataset.fingerprint,
     }

@@ -1,7 +1,7 @@
 """The one form every data set takes: a matrix of embeddings, their labels and what is known about their split."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,8 @@ class EmbeddingSet:
             item on its own.
         image_shape: (height, width) where a row of `features` is itself a picture in grey.
         paths: str (n,), the image each item was made from, where that is known.
+        ids: (n,) integers or str, what its owner calls each item, where that is known.
+        about: what the file says of how the embeddings were made, where it does.
         source: where the data came from (a path, a library); opens every error message, `name` where it is empty.
 
     Raises:
@@ -53,25 +55,30 @@ class EmbeddingSet:
     groups: NDArray[np.int64] | None = None
     image_shape: tuple[int, int] | None = None
     paths: NDArray[np.str_] | None = None
+    ids: NDArray[Any] | None = None
+    about: Mapping[str, Any] | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
         where = self.source or self.name
         paths = None if self.paths is None else np.asarray(self.paths)
-        features = _features(self.features, paths, where)
+        features = checked_features(self.features, where, paths)
         count = len(features)
         self._keep("features", features)
         object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
         self._keep("labels", _labels(self.labels, count, len(self.class_names), where))
         if paths is not None:
             self._keep("paths", _per_item(paths, "paths", "U", np.str_, count, where))
+        if self.ids is not None:
+            given = np.asarray(self.ids)
+            self._keep("ids", _per_item(given, "ids", "iuU", given.dtype.type, count, where))
         if self.is_query is not None:
             self._keep("is_query", _per_item(self.is_query, "is_query", "b", np.bool_, count, where))
         if self.groups is not None:
             self._keep("groups", _per_item(self.groups, "groups", "iu", np.int64, count, where))
         self._check_classes(where)
         self._check_official_split(where)
-        self._check_variety(where)
+        refuse_alike(self.features, where)
         if self.image_shape is not None and np.prod(self.image_shape) != features.shape[1]:
             raise UserError(f"{where}: image_shape {self.image_shape} does not fit features of width {self.width}")
 
@@ -110,15 +117,6 @@ class EmbeddingSet:
                 f"{where}: {self.describe_item(unlabelled[0])} is a test query (is_query) without a label, "
                 f"only labelled items can be queries"
             )
-
-    def _check_variety(self, where: str) -> None:
-        for start in range(0, len(self), 1024):  # the first block nearly always has two items that differ
-            if (np.abs(self.features[start : start + 1024] - self.features[0]) > LEAST_DIFFERENCE).any():
-                return
-        raise UserError(
-            f"{where}: features: all items are alike, no value differs by more than {LEAST_DIFFERENCE:g} between them, "
-            f"so nothing can tell them apart"
-        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -165,7 +163,8 @@ def _item(row: int, paths: Sequence[str] | NDArray[np.str_] | None) -> str:
     return f"row {row}" if paths is None or row >= len(paths) else f"row {row} ({paths[row]})"
 
 
-def _features(values: ArrayLike, paths: NDArray[np.str_] | None, where: str) -> NDArray[np.float32]:
+def checked_features(values: ArrayLike, where: str, paths: NDArray[np.str_] | None = None) -> NDArray[np.float32]:
+    """`values` as float32 (n, d), C-contiguous. Raises `UserError` as `EmbeddingSet` does for bad ones."""
     given = np.asarray(values)
     if given.dtype.kind not in "fiu":
         raise UserError(f"{where}: features are {given.dtype}, expected real numbers")
@@ -183,6 +182,17 @@ def _features(values: ArrayLike, paths: NDArray[np.str_] | None, where: str) -> 
             row = start + int(usable.argmin())
             raise UserError(f"{where}: features: {_item(row, paths)} {_why_refused(given[row], features[row])}")
     return features
+
+
+def refuse_alike(features: NDArray[np.float32], where: str) -> None:
+    """Raise `UserError` where no two rows of `features` (n, d) differ; `where` opens the message."""
+    for start in range(0, len(features), 1024):  # the first block nearly always has two items that differ
+        if (np.abs(features[start : start + 1024] - features[0]) > LEAST_DIFFERENCE).any():
+            return
+    raise UserError(
+        f"{where}: features: all items are alike, no value differs by more than {LEAST_DIFFERENCE:g} between them, so "
+        f"nothing can tell them apart"
+    )
 
 
 def _why_refused(given: NDArray[Any], converted: NDArray[np.float32]) -> str:
@@ -207,6 +217,6 @@ def _per_item(values: ArrayLike, field: str, kinds: str, dtype: type, count: int
     if array.shape != (count,):
         raise UserError(f"{where}: {field} has shape {array.shape}, expected ({count},): one value an item")
     if array.dtype.kind not in kinds:
-        expected = {"b": "booleans", "iu": "integers", "U": "strings"}[kinds]
+        expected = {"b": "booleans", "iu": "integers", "U": "strings", "iuU": "integers or strings"}[kinds]
         raise UserError(f"{where}: {field} is {array.dtype}, expected {expected}")
     return np.ascontiguousarray(array, dtype=dtype)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.arrays import opened_archive
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.errors import UserError
 from hasher.files import read_regular
@@ -55,15 +56,11 @@ def _load(folder: Path, name: str, ending: str) -> EmbeddingSet:
 
 def _embeddings(path: Path) -> tuple[NDArray[Any], NDArray[np.str_]]:
     """``features`` and ``paths`` of a file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in ("features", "paths") if key in file.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own on a damaged file
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UserError(f"{path}: not a readable .npz file ({reason})") from None
-    for key in ("features", "paths"):
-        if key not in arrays:
-            raise UserError(f"{path}: lacks `{key}`, expected `features` and `paths`, the images' names")
+    with opened_archive(path) as archive:
+        for key in ("features", "paths"):
+            if key not in archive.keys:
+                raise UserError(f"{path}: lacks `{key}`, expected `features` and `paths`, the images' names")
+        arrays = {key: archive.read(key) for key in ("features", "paths")}
     return arrays["features"], arrays["paths"].astype(np.str_)
 
 

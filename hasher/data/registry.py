@@ -5,14 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hasher.console import printable, shortened
+from hasher.data.arrays import Arrays
 from hasher.data.digits import load_digits
 from hasher.data.embedding_set import EmbeddingSet
 from hasher.data.fashion_mnist import load_fashion_mnist
 from hasher.data.folder import load_folder
+from hasher.data.formats.huggingface import ON_HUB, hub_name, is_saved, read_hub, read_saved
+from hasher.data.formats.labels import label_file, with_labels
+from hasher.data.formats.table import EXPECTED, READERS
 from hasher.data.gaussian import gaussian_recipe, load_gaussian
+from hasher.data.keys import NO_KEYS, Keys
 from hasher.data.mirflickr import load_mirflickr, load_relevant_mirflickr
-from hasher.data.npz import load_npz
 from hasher.errors import DataNotFound, UserError
+from hasher.files import open_regular
 
 DEFAULT_DATA_DIR = Path("data")
 
@@ -31,20 +36,27 @@ LONGEST_NAME = 200
 EMBEDDABLE = ("stl10", "stanford_cars", "tiny_imagenet")
 
 
-def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
+def load_dataset(source: str, data_dir: Path | None = None, keys: Keys = NO_KEYS) -> EmbeddingSet:
     """Load a data set by name or by path.
 
     A built-in name (``digits``) or a recipe (``gaussian:200``) comes first, then the name of an embedding file,
-    ``<data_dir>/<name>.npz`` or ``<data_dir>/embeddings/<name>.npz``, then the path of an ``.npz`` file or of a
-    folder of ``<class>/<name>.npy``.
+    ``<data_dir>/<name>.npz`` or ``<data_dir>/embeddings/<name>.npz``, then the path of a file of one of the
+    `hasher.data.formats` or of a folder of ``<class>/<name>.npy``.
 
     Args:
         source: the name or path.
         data_dir: where named data sets live, and where downloads and caches go; ``data`` by default.
+        keys: what a file calls its parts.
 
     Raises:
         UserError: nothing of that name or path, or data that is no good; the message says what would be.
     """
+    found = open_data(source, data_dir, keys)
+    return found.dataset() if isinstance(found, Arrays) else found
+
+
+def open_data(source: str, data_dir: Path | None, keys: Keys) -> EmbeddingSet | Arrays:
+    """As `load_dataset`, but a file's arrays are not looked at yet: they may lack labels."""
     data_dir = DEFAULT_DATA_DIR if data_dir is None else data_dir
     dataset_name(source)
     if source in BUILT_IN:
@@ -52,14 +64,22 @@ def load_dataset(source: str, data_dir: Path | None = None) -> EmbeddingSet:
     recipe = gaussian_recipe(source)
     if recipe is not None:
         return load_gaussian(recipe)
-    path = _named_file(source, data_dir) or Path(source).expanduser()
+    if source.startswith(ON_HUB):
+        return read_hub(source, keys)
+    path = named_file(source, data_dir) or Path(source).expanduser()
     if not source or not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names no file can have
         raise DataNotFound(_not_found(source, data_dir))
+    if path.is_dir() and is_saved(path):
+        return read_saved(path, keys)
     if path.is_dir():
         return load_folder(path, data_dir / "cache")
-    if path.suffix != ".npz":
-        raise UserError(f"{path}: a data set is an .npz file or a folder, expected a name that ends in .npz")
-    return load_npz(path)
+    if path.suffix not in READERS:
+        raise UserError(f"{path}: no kind of data that is read, expected a folder or a name that ends in {EXPECTED}")
+    open_regular(path).close()  # libraries would wait for a pipe
+    labels, read = label_file(path, keys), READERS[path.suffix]
+    if labels is None:
+        return read(path, keys)
+    return with_labels(read(path, Keys(keys.features)), labels, keys)  # the other keys are those of the label file
 
 
 def dataset_name(source: str) -> str:
@@ -78,7 +98,8 @@ def dataset_name(source: str) -> str:
     path = Path(source)
     if path.name in ("", ".."):  # the folder that we are in, or one around it
         path = Path(os.path.abspath(source)) if source else path  # noqa: PTH100 - links keep their names
-    name = path.stem if path.suffix == ".npz" else path.name
+        source = path.name
+    name = path.stem if path.suffix in READERS else hub_name(source)
     if not name or name.startswith(".") or printable(name) != name or len(os.fsencode(name)) > LONGEST_NAME:
         raise UserError(
             f"{shortened(repr(source))}: files are named as the data, and none can be named {shortened(repr(name))}: "
@@ -88,13 +109,14 @@ def dataset_name(source: str) -> str:
 
 
 def _is_name(source: str) -> bool:
-    return Path(source).name == source and not source.endswith(".npz")
+    return Path(source).name == source and Path(source).suffix not in READERS
 
 
-def _named_file(name: str, data_dir: Path) -> Path | None:
+def named_file(name: str, data_dir: Path) -> Path | None:
+    """The embedding file of the data folder that `name` stands for; None where there is none."""
     if not _is_name(name):
         return None
-    candidates = (data_dir / f"{name}.npz", data_dir / "embeddings" / f"{name}.npz")
+    candidates = [folder / f"{name}{suffix}" for suffix in READERS for folder in (data_dir, data_dir / "embeddings")]
     return next((path for path in candidates if os.path.isfile(path)), None)  # noqa: PTH113 - likewise
 
 
@@ -104,9 +126,9 @@ def _not_found(source: str, data_dir: Path) -> str:
     if source in EMBEDDABLE:
         file = data_dir / f"{source}.npz"
         return f"{source}: {file} does not exist; make it with `python -m hasher embed {source} --out {file}`"
-    files = sorted([*data_dir.glob("*.npz"), *data_dir.glob("embeddings/*.npz")])
-    found = ", ".join(path.stem for path in files) or "none"
+    files = sorted([*data_dir.glob("*"), *data_dir.glob("embeddings/*")])
+    found = ", ".join(path.stem for path in files if path.suffix in READERS) or "none"
     return (
         f"{source}: no data set of this name; built in: {', '.join(BUILT_IN)}, gaussian:CLASSES; embedding files in "
-        f"{data_dir}: {found}; or give the path of an .npz file or of a folder <root>/<class>/<name>.npy"
+        f"{data_dir}: {found}; or give the path of a file ({EXPECTED}) or of a folder <root>/<class>/<name>.npy"
     )

@@ -110,7 +110,7 @@ def embed(
 
     Raises:
         UserError: `out` is there and was made otherwise, an unfinished run had other settings, an image cannot be used
-            and `options.strict`, vectors that are not finite, or fewer than two classes left.
+            and `options.strict`, vectors that are not finite, or no image left.
     """
     settings = _settings(source, backbone, computing, options)
     item = None if options.item is None else compiled(options.item)
@@ -175,17 +175,21 @@ def _same(out: Path, settings: Mapping[str, Any], listing: str) -> dict[str, Any
     return about
 
 
+def shard_of(source: ImageSource, rows: Rows, backbone: Backbone, options: Options, watcher: Watcher) -> Shard:
+    """The images at `rows` of `source` embedded in memory."""
+    watcher.begin(0, len(rows))
+    prepare = _preparer(source, backbone, Decoder(options.max_pixels))
+    with without_pillow_limit(), _in_order(prepare, iter(rows), options) as ready:
+        return _make_shard(ready, source, backbone, options, watcher)
+
+
 def _make_shards(shards: Shards, source: ImageSource, backbone: Backbone, options: Options, watcher: Watcher) -> None:
     missing = shards.missing()
     remaining = [shards.rows(number) for number in missing]
     total = len(shards)
     watcher.begin(total - sum(map(len, remaining)), total)
     prepare = _preparer(source, backbone, Decoder(options.max_pixels))
-    window = 2 * options.batch_size + options.workers
-    with (
-        without_pillow_limit(),
-        _in_order(prepare, itertools.chain.from_iterable(remaining), options.workers, window) as ready,
-    ):
+    with without_pillow_limit(), _in_order(prepare, itertools.chain.from_iterable(remaining), options) as ready:
         for number, rows in zip(missing, remaining, strict=True):
             shards.save(number, _make_shard(itertools.islice(ready, len(rows)), source, backbone, options, watcher))
 
@@ -264,10 +268,11 @@ def _digest(picture: Image) -> int:
 
 @contextmanager
 def _in_order(
-    function: Callable[[int], _Prepared], rows: Iterator[int], workers: int, window: int
+    function: Callable[[int], _Prepared], rows: Iterator[int], options: Options
 ) -> Iterator[Iterator[_Prepared]]:
-    """``map(function, rows)`` by threads, in order, with at most `window` results waiting or under way."""
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    """``map(function, rows)`` by threads, in order, with two batches of results waiting or under way."""
+    window = 2 * options.batch_size + options.workers
+    pool = ThreadPoolExecutor(options.workers, thread_name_prefix="decode")
     waiting: deque[Future[_Prepared]] = deque()
 
     def results() -> Iterator[_Prepared]:

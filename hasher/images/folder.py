@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from hasher.errors import UserError
-from hasher.files import read_regular
-from hasher.images.sources import (
+from hasher.data.split_roles import (
     TEST_SPLITS,
     TRAINING_SPLITS,
-    UNLABELLED,
     UNLABELLED_SPLITS,
     VALIDATION_SPLITS,
-    ImageSource,
     Role,
-    chosen_roles,
     default_roles,
 )
+from hasher.errors import UserError
+from hasher.files import read_regular
+from hasher.images.sources import UNLABELLED, ImageSource, chosen_roles
 
 #: Ends of file names, in lower case, that are taken for images.
 SUFFIXES = frozenset(
@@ -78,7 +76,7 @@ class _Listing:
         """All images below `folder`; an empty `label` is none."""
         before = len(self.files)
         inside = folder.relative_to(self.root)
-        for path in _files_below(folder):
+        for path in files_below(folder):
             suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - there may be millions
             if suffix in SUFFIXES:
                 self.files.append(f"{inside}/{path}")
@@ -89,6 +87,12 @@ class _Listing:
         self.is_query += [role is Role.QUERIES] * found
         if not found:
             self.empty.append(str(folder.relative_to(self.root)))
+
+    def add_loose(self) -> None:
+        """The images that lie in the root itself, without a label."""
+        self.files = [str(Path(path).relative_to(self.root)) for path in self.loose]
+        self.labels, self.is_query = [""] * len(self.files), [False] * len(self.files)
+        self.loose = []
 
     def notes(self) -> tuple[str, ...]:
         lines = []
@@ -106,14 +110,15 @@ def open_folder(root: Path, given: Mapping[str, Role]) -> ImageFolder:
     """The images below `root`; an image's class is the first folder under the root, at whatever depth it lies.
 
     Where all of the first folders are named as splits are (train, test, …), they are splits and the folders in them
-    classes. Hidden files and folders are left out, and a folder reached twice through links is read once.
+    classes. Images that lie in the root itself, where no folder has any, have no class. Hidden files and folders are
+    left out, and a folder reached twice through links is read once.
 
     Args:
         root: an existing folder.
         given: roles of splits that differ from those their names stand for.
 
     Raises:
-        UserError: no class folder with images, or an unknown split in `given`.
+        UserError: no images, or an unknown split in `given`.
     """
     listing = _Listing(root)
     top = listing.folders(root)
@@ -127,8 +132,9 @@ def open_folder(root: Path, given: Mapping[str, Role]) -> ImageFolder:
         for folder in top:
             listing.add(folder, folder.name, Role.DATABASE)
     if not listing.files:
-        loose = f"{len(listing.loose)} images beside the class folders" if listing.loose else "no images"
-        raise UserError(f"{root}: holds {loose}, expected {root}/<class>/<image>")
+        listing.add_loose()
+    if not listing.files:
+        raise UserError(f"{root}: holds no images, expected {root}/<class>/<image> or {root}/<image>")
     return _as_source(listing)
 
 
@@ -164,7 +170,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
-def _files_below(folder: Path) -> Iterator[str]:
+def files_below(folder: Path) -> Iterator[str]:
     """Every visible file below `folder`, by its path from there."""
     seen: set[tuple[int, int]] = set()
     start = len(str(folder)) + 1

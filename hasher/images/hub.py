@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.data.split_roles import Role, default_roles
 from hasher.errors import UserError
 from hasher.files import read_regular
 from hasher.images.quiet import errors_only
-from hasher.images.sources import UNLABELLED, ImageSource, Role, chosen_roles, default_roles
+from hasher.images.sources import UNLABELLED, ImageSource, chosen_roles
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -142,11 +143,6 @@ def open_saved(folder: Path, columns: Columns, given: Mapping[str, Role]) -> Dat
         raise UserError(f"{folder}: not a data set that the datasets library can load ({_reason(error)})") from None
     about = {"source": str(folder), "kind": "saved data set", "path": str(folder.resolve())}
     return _open(loaded, about, columns, given)
-
-
-def is_saved_dataset(folder: Path) -> bool:
-    """Whether `folder` looks like the work of ``save_to_disk``."""
-    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
 def _library() -> Any:

@@ -53,7 +53,7 @@ class Summary:
     def of(cls, shards: Iterable[Shard], source: ImageSource, item: re.Pattern[str] | None) -> Summary:
         """The summary of all shards; `item` finds the name of the item that an image shows in the image's path.
 
-        Raises `UserError` where fewer than two classes are left or vectors differ in width.
+        Raises `UserError` where no image can be used or vectors differ in width.
         """
         rows, digests, widths, skipped = [], [], set(), {}
         for shard in shards:
@@ -73,9 +73,6 @@ class Summary:
                 f"--backbone: vectors of {' and '.join(map(str, sorted(widths)))} values, expected one width"
             )
         all_rows, all_digests = np.concatenate(rows), np.concatenate(digests)
-        labels = source.labels[all_rows]
-        if len(np.unique(labels[labels != UNLABELLED])) < 2:
-            raise UserError(f"{where}: images of fewer than two classes can be used, {len(skipped)} cannot")
         kept = _kept(all_rows, all_digests, source)
         groups = None if source.is_query is not None else _groups(all_rows, all_digests, source, item)
         return cls(all_rows, all_digests, widths.pop(), skipped, kept, groups)
@@ -108,7 +105,7 @@ def _groups(
 
 
 def write_npz(path: Path, source: ImageSource, summary: Summary, shards: Shards, about: Mapping[str, Any]) -> None:
-    """Write the file that `hasher.data.load_npz` reads, with the JSON text of `about` beside what that needs.
+    """Write the file that `hasher.data.formats.npz` reads, with the JSON text of `about` beside what that needs.
 
     Groups keep copies, and images of one item, on one side of every split.
     """

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hasher.data.formats.huggingface import is_saved
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.backbones import Backbone, Computing, is_custom, load_custom
+from hasher.images.files import are_files, open_files
 from hasher.images.folder import open_folder
-from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, is_saved_dataset, open_hub, open_saved
-from hasher.images.sources import ImageSource, Role
+from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, open_hub, open_saved
+from hasher.images.sources import ImageSource
 from hasher.images.transformer import VisionTransformer
 
 #: What the hub allows as an id.
@@ -35,26 +38,32 @@ class SourceOptions:
     roles: Mapping[str, Role] = field(default_factory=dict)
 
 
-def open_source(name: str, options: SourceOptions) -> ImageSource:
+def open_source(words: Sequence[str], options: SourceOptions) -> ImageSource:
     """A data set of the paper by name, a folder of images or of a saved data set, or a data set on the hub.
 
+    Several `words`, the path of an image, a pattern or ``-`` are image files, see `open_files`.
+
     Raises:
-        UserError: nothing of that name, or something that holds no labelled images.
+        UserError: nothing of that name, or something that holds no images.
     """
+    if are_files(words):
+        _refuse_hub_options(words[0], options)
+        if options.roles or options.columns != Columns():
+            raise UserError(f"{words[0]}: image files have no splits or columns, leave the options for them out")
+        return open_files(words)
+    name = words[0]
     path = Path(name)
     if name in PAPER_DATASETS:
         return _on_hub(PAPER_DATASETS[name], options)
     if path.is_dir():
         _refuse_hub_options(name, options)
-        if is_saved_dataset(path):
+        if is_saved(path):
             return open_saved(path, options.columns, options.roles)
         if options.columns != Columns():
             raise UserError(f"{name}: a folder of images has no columns, leave --image-column and --label-column out")
         return open_folder(path, options.roles)
-    if path.exists():
-        raise UserError(f"{name}: a file; expected a folder <root>/<class>/<image>, a saved data set or one on the hub")
     if not HUB_ID.fullmatch(name):
-        raise UserError(f"{name}: no such folder")
+        raise UserError(f"{name}: no such file or folder")
     return _on_hub(HubDataset(name), options)
 
 
@@ -77,4 +86,4 @@ def _on_hub(wanted: HubDataset, options: SourceOptions) -> ImageSource:
 
 def _refuse_hub_options(name: str, options: SourceOptions) -> None:
     if options.revision is not None or options.config is not None:
-        raise UserError(f"{name}: a folder here; --revision and --config are for data sets on the hub")
+        raise UserError(f"{name}: is here; --revision and --config are for data sets on the hub")

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
 
 Rows = NDArray[np.int64]
 
 UNLABELLED = -1
-
-
-class Role(StrEnum):
-    """What becomes of a split's images: searched (and trained on), test queries, trained on only, or nothing."""
-
-    DATABASE = "database"
-    QUERIES = "queries"
-    UNLABELLED = "unlabelled"
-    LEFT_OUT = "none"
-
-
-#: Names that splits commonly have. A validation split is searched where there is a test split, and is one where not.
-TRAINING_SPLITS = ("train", "training")
-TEST_SPLITS = ("test", "testing")
-VALIDATION_SPLITS = ("valid", "validation", "val", "dev")
-UNLABELLED_SPLITS = ("unlabeled", "unlabelled", "unsupervised")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +53,6 @@ class ImageSource(ABC):
         """The image file's bytes. Raises `OSError`."""
 
 
-def default_roles(names: Iterable[str]) -> dict[str, Role]:
-    """The role each split has by its name; any name that is not a usual one is searched."""
-    splits = {name: name.lower() for name in names}
-    has_test = any(name in TEST_SPLITS for name in splits.values())
-    queries = TEST_SPLITS if has_test else VALIDATION_SPLITS
-    roles = dict.fromkeys(splits, Role.DATABASE)
-    for split, name in splits.items():
-        if name in queries:
-            roles[split] = Role.QUERIES
-        elif name in UNLABELLED_SPLITS:
-            roles[split] = Role.UNLABELLED
-    return roles
-
-
 def chosen_roles(defaults: Mapping[str, Role], given: Mapping[str, Role], source: str) -> dict[str, Role]:
     """`defaults` with the roles that the user gave. Raises `UserError` for a split that is not there."""
     for name in given:
@@ -96,7 +66,7 @@ def select(source: ImageSource, classes: Sequence[str], limit: int | None) -> Ro
     """The rows to embed: those of `classes` (all, where none is named) and the unlabelled, thinned evenly to `limit`.
 
     Raises:
-        UserError: a class that is not there, or fewer than two classes or images left.
+        UserError: a class that is not there, or no images left.
     """
     name = source.about["source"]
     unknown = [wanted for wanted in classes if wanted not in source.class_names]
@@ -110,11 +80,6 @@ def select(source: ImageSource, classes: Sequence[str], limit: int | None) -> Ro
         rows = rows[np.arange(limit) * len(rows) // limit]
     if len(rows) == 0:
         raise UserError(f"{name}: holds no images")
-    present = np.unique(source.labels[rows])
-    present = present[present != UNLABELLED]
-    if len(present) < 2:
-        found = f"only the class {source.class_names[present[0]]!r}" if len(present) else "no labelled image"
-        raise UserError(f"{name}: holds {found}, retrieval needs at least two classes")
     return rows
 
 

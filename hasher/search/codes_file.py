@@ -102,7 +102,7 @@ def save_codes(codes: HashedItems, path: Path) -> None:
         bits=codes.bits, hasher=codes.hasher, config=codes.config, origin=codes.origin, source=items.origin,
         class_names=items.class_names,
     )  # fmt: skip
-    arrays = {"rows": items.rows, "labels": items.labels, "paths": items.paths}
+    arrays = {"rows": items.rows, "labels": items.labels, "paths": items.paths, "ids": items.ids}
     known: dict[str, Any] = {key: values for key, values in arrays.items() if values is not None}
     content = io.BytesIO()
     np.savez_compressed(content, codes=codes.packed, about=np.array(about.model_dump_json()), **known)
@@ -126,7 +126,10 @@ def load_codes(path: Path) -> HashedItems:
     arrays = _read(path)
     try:
         about = CodesAbout.model_validate_json(str(arrays["about"]))
-        items = Items(about.source, arrays["rows"], arrays.get("labels"), about.class_names, arrays.get("paths"))
+        items = Items(
+            about.source, arrays["rows"], arrays.get("labels"), about.class_names, arrays.get("paths"),
+            arrays.get("ids"),
+        )  # fmt: skip
         return HashedItems(arrays["codes"], about.bits, about.hasher, items, about.config, about.origin)
     except KeyError as error:
         raise UserError(f"{path}: not a file of codes, it lacks {error}") from None
@@ -137,5 +140,6 @@ def load_codes(path: Path) -> HashedItems:
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
+    keys = ("codes", "about", "rows", "labels", "paths", "ids")
     with opened_archive(path) as archive:
-        return {key: archive.read(key) for key in ("codes", "about", "rows", "labels", "paths") if key in archive.keys}
+        return {key: archive.read(key) for key in keys if key in archive.keys}

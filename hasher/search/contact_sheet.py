@@ -106,6 +106,8 @@ def _legend(sheet: Sequence[Sequence[Tile]]) -> str:
     text = "Left: the query. d: bits in which the codes differ."
     if any(tile.verdict in ("right", "wrong") for row in sheet for tile in row):
         text += " Blue: a class of the query. Orange, dashed, ✗: another class."
+        if any(tile.verdict == "unknown" for row in sheet for tile in row):
+            text += " Grey: not known."
     return text
 
 

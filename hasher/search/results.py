@@ -30,8 +30,11 @@ class Results:
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
-        """Where the classes of query and item are both known: (queries, k)."""
-        return (self._query_classes[:, None] != "") & (self._item_classes != "")
+        """Where the classes of query and item are both known, and the database has the query's: (queries, k)."""
+        names = list(dict.fromkeys((*self.queries.class_names, *self.database.class_names)))
+        theirs = [name in self.database.class_names for name in names]
+        known = np.asarray(self.queries.of_classes(names)[:, theirs].any(axis=1))
+        return known[:, None] & (self._item_classes != "")
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -67,6 +70,10 @@ class Results:
             "item": self.database.rows[items],
             "distance": self.found.distances.ravel(),
         }
+        if self.queries.ids is not None:
+            columns["query_id"] = self.queries.ids[asked]
+        if self.database.ids is not None:
+            columns["item_id"] = self.database.ids[items]
         if self.queries.labels is not None:
             columns["query_label"] = self.queries.classes(asked)
         if self.database.labels is not None:

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from hasher.contract import STUDY_FIELDS, MethodConfig
-from hasher.data import SplitConfig, dataset_name
+from hasher.data import Keys, SplitConfig, dataset_name
 from hasher.data.splits import UnseenClasses
 from hasher.errors import UserError, first_error
 from hasher.methods.registry import find_method, methods
@@ -45,7 +45,7 @@ class _Strict(BaseModel):
 
 
 #: Keys of a data set that studies of format 3 were begun without.
-LATER_DATASET_KEYS = ("max_training", "unseen_classes")
+LATER_DATASET_KEYS = ("max_training", "unseen_classes", "features_key", "label_column", "id_column", "labels")
 
 
 class DatasetSpec(_Strict):
@@ -57,6 +57,10 @@ class DatasetSpec(_Strict):
     max_database: int | None = Field(None, ge=2)
     max_training: int | None = Field(None, ge=2)
     unseen_classes: UnseenClasses | None = None
+    features_key: str | None = Field(None, description="what the file calls the embeddings")
+    label_column: str | None = Field(None, description="… and the classes")
+    id_column: str | None = Field(None, description="… and the items' own names")
+    labels: str | None = Field(None, description="the file with the labels of a matrix")
 
     @field_validator("source")
     @classmethod
@@ -74,7 +78,12 @@ class DatasetSpec(_Strict):
 
     def split_config(self, seed: int) -> SplitConfig:
         """The split this data set gets in a study with this `split_seed`."""
-        return SplitConfig(seed=seed, **self.model_dump(exclude={"source"}))
+        return SplitConfig(seed=seed, **self.model_dump(include=SplitConfig.model_fields.keys() - {"seed"}))
+
+    @property
+    def keys(self) -> Keys:
+        """What its file calls its parts."""
+        return Keys(self.features_key, self.label_column, self.id_column, self.labels)
 
 
 class SamplerSpec(_Strict):

@@ -13,7 +13,7 @@ from hasher.contract import EpochResult, Training
 from hasher.data import EmbeddingSet, Split
 from hasher.encoders import Encoder
 from hasher.methods.registry import find_method
-from hasher.model_file import SavedHasher, to_bytes
+from hasher.model_file import SavedHasher, origin_of, to_bytes
 from hasher.references import REFERENCES
 from hasher.retrieval import Retrieval, bit_balance, bit_correlation
 from hasher.retrieval.metrics import REAL_VALUED, REAL_VALUED_ARRAY, RELEASED, all_scores_of, arrays_of, scores_of
@@ -143,10 +143,7 @@ class TestWork:
 
     def _model(self, training: Training, outcome: dict[str, Any]) -> bytes:
         assert self._job.config is not None
-        about = {
-            "dataset": self._dataset.name, "fingerprint": self._dataset.fingerprint,
-            "split": self._split_config.model_dump(), "seed": self._job.seed,
-        }  # fmt: skip
+        about = {**origin_of(self._dataset, self._split_config), "seed": self._job.seed}
         method = find_method(self._job.task.cell.method)
         return to_bytes(SavedHasher(method, self._job.config, training.trained, about | outcome))
 

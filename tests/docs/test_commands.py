@@ -157,6 +157,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with all that the pages take for granted, the studies of digits and stamps among it."""
     folder = tmp_path_factory.mktemp("reader")
     write_photos(folder / "photos")
+    shutil.copy(folder / "photos" / "owl" / "7.png", folder / "new.jpg")  # its content says what it is
     (folder / "data").mkdir()
     for file in ("mine.npz", "my_embeddings.npz"):
         write_data(folder / file)
@@ -166,6 +167,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         execute("python -m hasher embed photos/ --out data/stamps.npz")
+        execute("python -m hasher train mine.npz --method itq --bits 16 --model model.safetensors")
         for space in ("digits", "stamps"):
             execute(f"python run_study.py search_spaces/{space}.yaml")
         for copy in "ab":

@@ -29,7 +29,7 @@ def facts(capsys: Capture, what: Path | str, *more: str) -> dict[str, str]:
 
 @pytest.fixture
 def model(tmp_path: Path, make_hasher: MakeHasher) -> Path:
-    about = {"dataset": "noise", "map": 0.123456789, "split": {"seed": 4}, "seed": 7}
+    about = {"dataset": "noise", "map": 0.123456789, "split": {"seed": 4, "max_database": None}, "seed": 7}
     save_hasher(make_hasher(about=about), tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
 
@@ -40,7 +40,8 @@ def test_a_hasher(model: Path, capsys: Capture) -> None:
     assert found["gives"] == "codes of 13 bits" and found["method"] == "gcn" and found["ae_width"] == "16"
     assert found["fingerprint"] == load_hasher(model).fingerprint
     assert found["encoder's numbers"] == f"{10 + 10 * 16 + 16 + 16 * 13 + 13:,}"
-    assert found["origin: map"] == "0.123457" and found["origin: split.seed"] == "4"
+    assert found["origin: test map"] == "0.123457" and found["origin: split.seed"] == "4"
+    assert "origin: split.max_database" not in found
     assert "filter_order" not in found and "filter" not in found
 
 
@@ -70,7 +71,8 @@ def test_a_data_set(capsys: Capture) -> None:
     assert found["kind"] == "data set" and found["items"] == "1,797" and found["classes"] == "10"
     assert found["fingerprint"] == digits.fingerprint and found["picture"] == "8 by 8 pixels"
     assert found["default split"] == "by seed 0: 300 queries, 1,497 database, 1,497 trained on"
-    assert found["queries with an exact duplicate trained on"] == "0"
+    assert found["queries with an exact duplicate trained on"] == "0" and found["zero vectors"] == "0"
+    assert facts(capsys, "digits", "--split-seed", "3")["default split"].startswith("by seed 3: 300 queries")
 
 
 def test_duplicates_leaks_and_what_an_embedding_file_says_of_itself(

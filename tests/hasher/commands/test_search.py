@@ -99,14 +99,29 @@ def test_what_is_printed(here: Workplace, capsys: pytest.CaptureFixture[str]) ->
     table = here.search(here.path("db"), here.path("q"), "-k", "10")
     out = capsys.readouterr().out
     assert "… and 4 more queries" in out and "results.csv" in out
-    labelled = (table["query_label"] != "") & (table["item_label"] != "")
+    labelled = table["query_label"].isin(["cat", "dog", "owl"]) & (table["item_label"] != "")  # no yak can be found
     correct = labelled & (table["query_label"] == table["item_label"])
     assert f"{100 * correct.sum() / labelled.sum():.1f}%" in out
     assert main(["search", str(here.model), str(here.path("db")), str(here.path("q")), "-k", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert (
-        len([line for line in lines if line.split()[0].isdigit() and len(line.split()) > 3 and ":" not in line]) == 14
-    )
+    assert [line for line in lines if line.startswith("query ")][:2] == ["query item 0 (dog)", "query item 1 (cat)"]
+    found = [line.split() for line in lines if " d = " in line]
+    assert [int(words[0]) for words in found] == [1, 2] * 7
+    assert [int(words[-1]) for words in found[:2]] == table["item"][:2].tolist()
+    assert max(map(len, (line for line in lines if " d = " in line))) < 40
+
+
+@pytest.mark.parametrize(("end", "read"), [("json", pd.read_json), ("parquet", pd.read_parquet)])
+def test_the_table_as_another_kind_of_file(here: Workplace, end: str, read: Callable[..., pd.DataFrame]) -> None:
+    here.save("db", ids=np.array([f"item-{row}" for row in range(40)]))
+    here.save("q", ids=np.arange(7) + 100)
+    table = here.search(here.path("db"), here.path("q"), "-k", "3")
+    assert list(table["item_id"]) == [f"item-{item}" for item in table["item"]]
+    assert list(table["query_id"]) == list(table["query"] + 100)
+    out = here.folder / f"found.{end}"
+    words = ["search", str(here.model), str(here.encode("db")), str(here.path("q")), "-k", "3", "--out", str(out)]
+    assert main(words) == 0
+    pd.testing.assert_frame_equal(read(out), table, check_dtype=False)
 
 
 def test_an_item_never_finds_itself(here: Workplace) -> None:
@@ -190,6 +205,7 @@ def test_codes_of_another_hasher_are_refused(
         (["-k", "0"], "-k: must be at least 1"),
         (["--sheet-queries", "0"], "--sheet-queries: must be at least 1"),
         (["--sheet", "sheet.gifx"], "sheet.gifx: no picture format"),
+        (["--out", "found.txt"], "--out found.txt: no table of this kind, expected a name that ends in .csv, .json"),
         (["--sheet", "{folder}/sheet.png"], "needs the `paths` of images, or embeddings that are pixels"),
         (["--out", "{folder}/q.npz/r.csv"], "q.npz"),
     ],
@@ -256,7 +272,7 @@ def test_a_sheet_of_images_on_disk(here: Workplace, monkeypatch: pytest.MonkeyPa
             else:
                 assert tile.picture.pixels is not None and tile.picture.pixels[0, 0, 0] == result["item"]
             assert tile.note == f"d = {result['distance']}"
-            known = result["query_label"] and result["item_label"]
+            known = result["query_label"] in ("cat", "dog", "owl") and result["item_label"]
             right = result["query_label"] == result["item_label"]
             assert tile.verdict == (("right" if right else "wrong") if known else "unknown")
             assert tile.name == (result["item_label"] or Path(result["item_path"]).stem)

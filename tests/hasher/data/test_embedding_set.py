@@ -194,6 +194,7 @@ def test_description():
         "classes of one item": 1,
         "unlabelled": 1,
         "constant features": 1,
+        "zero vectors": 0,
         "duplicate items": 1,
         "official test queries": 1,
         "groups": 2,

@@ -5,6 +5,7 @@ import pytest
 import sklearn.datasets
 
 from hasher.data import load_dataset
+from hasher.data.formats.table import READERS
 from hasher.errors import UserError
 
 ARRAYS = {"features": np.arange(12).reshape(6, 2), "labels": np.arange(6) // 2}
@@ -72,9 +73,10 @@ def test_an_unknown_name_says_what_there_is(tmp_path):
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):
-    (tmp_path / "table.csv").write_text("x")
-    path = tmp_path / "table.csv"
-    assert refused(str(path)) == f"{path}: a data set is an .npz file or a folder, expected a name that ends in .npz"
+    path = tmp_path / "table.xlsx"
+    path.write_text("x")
+    assert refused(str(path)).startswith(f"{path}: no kind of data that is read, expected a folder or a name that ends")
+    assert all(suffix in refused(str(path)) for suffix in READERS)
     assert refused("missing.npz") == "missing.npz: no such file or folder"
     assert refused("no/such/folder") == "no/such/folder: no such file or folder"
     for source in ("", "a" * 5000, "a\0b", "x/" + "a" * 5000):

@@ -212,12 +212,8 @@ def test_strict_makes_the_first_of_them_an_error(images, tmp_path):
     assert not (tmp_path / "e.npz").exists()
 
 
-def test_no_usable_image_or_a_single_class_left_is_one_clear_line(images, tmp_path):
-    for path in images.glob("b/*"):
-        path.write_bytes(b"")
-    with pytest.raises(UserError, match="images of fewer than two classes can be used, 20 cannot"):
-        embed_folder(images, tmp_path / "e.npz")
-    for path in images.glob("a/*"):
+def test_no_usable_image_is_one_clear_line(images, tmp_path):
+    for path in images.glob("*/*"):
         path.write_bytes(b"")
     with pytest.raises(
         UserError, match=r"none of the 40 images can be used, the first: .*a/00\.png: cannot be decoded"

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hasher.data.split_roles import Role, default_roles
 from hasher.errors import UserError
 from hasher.images.folder import open_folder
-from hasher.images.sources import Role, default_roles, select
+from hasher.images.sources import select
 
 
 def folder_of(root, *files):
@@ -98,14 +99,13 @@ def test_the_roles_that_names_stand_for():
     ("files", "problem"),
     [
         ([], "holds no images"),
-        (["x.png", "y.png"], "holds 2 images beside the class folders"),
         (["a/readme.txt"], "holds no images"),
     ],
 )
 def test_no_images_is_one_clear_line(tmp_path, files, problem):
     with pytest.raises(UserError) as caught:
         open_folder(folder_of(tmp_path, *files), {})
-    assert str(caught.value) == f"{tmp_path}: {problem}, expected {tmp_path}/<class>/<image>"
+    assert str(caught.value) == f"{tmp_path}: {problem}, expected {tmp_path}/<class>/<image> or {tmp_path}/<image>"
 
 
 def test_a_stamp_changes_with_the_file(tmp_path):
@@ -127,11 +127,14 @@ def test_select_takes_classes_and_thins_evenly(tmp_path):
     assert select(source, [], 600).tolist() == list(range(60))
 
 
-def test_select_refuses_what_no_study_could_use(tmp_path):
+def test_select_refuses_a_class_that_is_not_there(tmp_path):
     source = open_folder(folder_of(tmp_path, "a/1.png", "b/1.png"), {})
     with pytest.raises(UserError, match="no class 'z'; found: a, b"):
         select(source, ["z"], None)
-    with pytest.raises(UserError, match="only the class 'a', retrieval needs at least two classes"):
-        select(source, ["a"], None)
-    with pytest.raises(UserError, match="only the class 'b'"):
-        select(open_folder(folder_of(tmp_path / "b", "b/1.png"), {}), [], None)
+    assert select(source, ["a"], None).tolist() == [0]
+
+
+def test_images_in_the_root_itself_have_no_class(tmp_path):
+    source = open_folder(folder_of(tmp_path, "y.png", "x.JPG", "note.txt", ".hidden.png"), {})
+    assert found(source) == [("x.JPG", "", False), ("y.png", "", False)]
+    assert source.class_names == () and source.is_query is None and source.notes == ()

@@ -9,10 +9,11 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
 
+from hasher.data.formats.huggingface import is_saved
 from hasher.data.registry import EMBEDDABLE
+from hasher.data.split_roles import Role
 from hasher.errors import UserError
-from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, is_saved_dataset, open_hub, open_saved
-from hasher.images.sources import Role
+from hasher.images.hub import PAPER_DATASETS, Columns, HubDataset, open_hub, open_saved
 
 
 def png(value):
@@ -44,7 +45,7 @@ def saved(tmp_path):
 
 
 def test_splits_become_roles(saved):
-    assert is_saved_dataset(saved) and not is_saved_dataset(saved.parent)
+    assert is_saved(saved) and not is_saved(saved.parent)
     source = open_saved(saved, Columns(), {})
     assert classes(source) == ["dog", "cat", "dog", "cat", "eel", "", "", ""]
     assert source.is_query.tolist() == [False] * 3 + [True] * 2 + [False] * 3

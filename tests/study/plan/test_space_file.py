@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import run_study
+from hasher.data import Keys
 from hasher.errors import UserError
 from hasher.filters import FILTERS
 from hasher.methods.registry import find_method, methods
@@ -46,6 +47,20 @@ def test_data_without_a_file_are_searched_in_the_ranges_for_embeddings() -> None
     assert spec.space != digits.space and spec.first_trials != digits.first_trials
     assert "digits" not in spec.to_yaml().lower()
     assert (spec.name, spec.description) == ("mine", "mine.npz: all filters, 16 to 64 bits")
+
+
+def test_what_a_file_calls_its_parts_is_said_by_the_command_line_or_by_a_search_space(tmp_path: Path) -> None:
+    words = ["--features-key", "emb", "--label-column", "kind", "--id-column", "no", "--label-file", "x.csv"]
+    spec = parse_command(["--dataset", "mine.parquet", *words]).spec
+    assert spec.datasets[0].keys == Keys("emb", "kind", "no", "x.csv") and spec.name == "mine"
+    entry = {"source": "mine.parquet", "label_column": "kind", "test_queries": 7}
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump({"extends": "embeddings.yaml", "datasets": [entry]}))
+    (dataset,) = read_spec(path).datasets
+    assert dataset.keys == Keys(labels="kind") and dataset.split_config(3).model_dump() == {
+        "seed": 3, "test_queries": 7, "validation_queries": None, "max_database": None,
+    }  # fmt: skip
+    assert StudySpec.model_validate(yaml.safe_load(spec.to_yaml())) == spec
 
 
 def test_methods_without_ranges_there_are_searched_in_those_for_any_method() -> None:

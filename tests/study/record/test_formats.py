@@ -15,7 +15,7 @@ from analysis.command import main as analyse
 from hasher.errors import UserError
 from study.drive.runner import StudyResult
 from study.plan.space_file import read_spec
-from study.plan.spec import FORMAT, StudySpec
+from study.plan.spec import FORMAT, LATER_DATASET_KEYS, StudySpec
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
@@ -143,6 +143,9 @@ def digest_of_0_1(spec: StudySpec) -> str:
     """What version 0.1 wrote beside the trials of a study."""
     values = spec.model_dump(mode="json", exclude={"description", "format", "baselines", "objective"})
     values["filters"] = values.pop("methods")
+    for dataset in values["datasets"]:
+        for key in LATER_DATASET_KEYS:
+            del dataset[key]
     if values["trial_time_limit"] is None:
         del values["trial_time_limit"]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -125,7 +125,7 @@ def test_other_keys_are_never_read(save):
         ({"features": np.where(np.arange(12) == 7, np.nan, 0).reshape(6, 2)}, "features: row 3 holds NaN or infinity"),
         ({"features": FEATURES.ravel()}, "features have shape (12,), expected (items, width)"),
         ({"features": FEATURES[:0]}, "features hold 0 item(s), at least two are needed"),
-        ({"is_query": LABELS}, "is_query is int64, expected booleans"),
+        ({"is_query": 2 * LABELS}, "is_query is int64, expected booleans"),
         ({"groups": FEATURES}, "groups has shape (6, 2), expected one value an item"),
         ({"groups": LABELS.astype(float)}, "groups is float64, expected integers or strings"),
         ({"paths": LABELS}, "paths is int64, expected strings"),
@@ -136,9 +136,13 @@ def test_bad_arrays_are_refused_by_name(save, arrays, message):
 
 
 def test_missing_arrays_are_named(save):
-    expected = "lacks `labels`, expected `features` and `labels`; found: features"
-    assert refused(save(features=FEATURES)) == expected
-    assert refused(save(x=FEATURES, y=LABELS)) == "lacks `features`, expected `features` and `labels`; found: x, y"
+    expected = "expected `features` and `labels`; found"
+    assert refused(save(features=FEATURES)) == (
+        f"lacks `labels`, {expected}: features (--label-column says what it is called)"
+    )
+    assert refused(save(x=FEATURES, y=LABELS)) == (
+        f"lacks `features`, {expected}: x, y (--features-key says what it is called)"
+    )
 
 
 def test_other_files_are_refused(tmp_path):

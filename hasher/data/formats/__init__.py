@@ -1,0 +1,1 @@
+"""Files that embeddings come in, a module each, and the table of them (`table`)."""

@@ -1,0 +1,159 @@
+"""Columns of Arrow batches as arrays: what Parquet, Arrow, CSV and the datasets library have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from hasher.data.keys import Keys, missing
+from hasher.errors import UserError
+
+
+def columns_of(schema: pa.Schema, keys: Keys, where: str) -> dict[str, list[str]]:
+    """The columns of each part, by the part.
+
+    An embedding is one column of lists, or several columns of numbers whose names begin as the features' key says:
+    where it says nothing, all columns of numbers that are nothing else.
+    """
+    names = schema.names
+    wide = keys.features is not None and keys.features not in names
+    found = Keys(None if wide else keys.features, keys.labels, keys.ids).find(names, where)
+    if wide:
+        found.pop("features", None)
+    parts = {part: [name] for part, name in found.items()}
+    if "features" not in parts:
+        others = {name for columns in parts.values() for name in columns}
+        numbers = [name for name in names if name not in others and _is_number(schema.field(name).type)]
+        chosen = [name for name in numbers if name.startswith(keys.features or "")]
+        if not chosen:
+            raise missing("features", ["features"], names, where)
+        parts["features"] = chosen
+    return parts
+
+
+def read_batches(
+    batches: Iterable[pa.RecordBatch], rows: int, parts: Mapping[str, Sequence[str]], where: str
+) -> dict[str, NDArray[Any]]:
+    """The parts of `rows` items, from their batches in order; only one batch is held besides.
+
+    Raises `UserError` for embeddings with a missing value or of several widths, and ids that are missing.
+    """
+    features: NDArray[np.float32] | None = None
+    others: dict[str, list[pa.Array]] = {part: [] for part in parts if part != "features"}
+    start = 0
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        block = _embeddings([batch.column(name) for name in parts["features"]], start, where)
+        if features is None:
+            features = np.empty((rows, block.shape[1]), np.float32)
+        elif block.shape[1] != features.shape[1]:
+            raise UserError(
+                f"{where}: features: row {start} has width {block.shape[1]}, but row 0 has {features.shape[1]}"
+            )
+        with np.errstate(over="ignore"):
+            features[start : start + len(block)] = block
+        for part, arrays in others.items():
+            arrays.append(batch.column(parts[part][0]))
+        start += batch.num_rows
+    if features is None:
+        raise UserError(f"{where}: holds no rows")
+    return {"features": features, **read_parts({part: pa.chunked_array(each) for part, each in others.items()}, where)}
+
+
+def read_parts(columns: Mapping[str, pa.ChunkedArray], where: str) -> dict[str, NDArray[Any]]:
+    """Columns besides the embeddings, by the part. A missing value is "" or -1: unlabelled, or on its own."""
+    return {part: _values(column, part, where) for part, column in columns.items()}
+
+
+def mapped_matrix(column: pa.ChunkedArray, where: str) -> NDArray[Any] | None:
+    """The embeddings of a column as a view of the memory it has, where that is in one piece."""
+    if column.num_chunks != 1 or not _is_list(column.type):
+        return None
+    return _lists(column.chunk(0), 0, where)
+
+
+def _embeddings(columns: Sequence[pa.Array], start: int, where: str) -> NDArray[Any]:
+    """(n, d) of one column of lists or of d columns of numbers; `start` is the first row's number."""
+    if len(columns) == 1 and _is_list(columns[0].type):
+        return _lists(columns[0], start, where)
+    block = np.empty((len(columns[0]), len(columns)), np.float32)
+    for place, column in enumerate(columns):
+        _refuse_missing(column, "features", start, where)
+        if not _is_number(column.type):
+            raise UserError(f"{where}: features are {column.type}, expected lists of numbers or columns of them")
+        block[:, place] = column.to_numpy(zero_copy_only=False)
+    return block
+
+
+def _lists(column: pa.Array, start: int, where: str) -> NDArray[Any]:
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    _refuse_missing(column, "features", start, where)
+    if pa.types.is_fixed_size_list(column.type):
+        width = column.type.list_size
+        values = column.values.slice(column.offset * width, len(column) * width)
+    else:
+        widths = np.diff(column.offsets.to_numpy())
+        width = int(widths[0])
+        if (widths != width).any():
+            row = int((widths != width).argmax())
+            raise UserError(
+                f"{where}: features: row {start + row} has width {widths[row]}, but row {start} has {width}"
+            )
+        values = column.flatten()
+    if not _is_number(values.type):
+        raise UserError(f"{where}: features are lists of {values.type}, expected numbers")
+    if values.null_count:
+        row = start + int(np.asarray(values.is_null()).argmax()) // max(width, 1)
+        raise UserError(f"{where}: features: row {row} lacks a value")
+    return values.to_numpy(zero_copy_only=False).reshape(len(column), width)
+
+
+def _values(column: pa.ChunkedArray, part: str, where: str) -> NDArray[Any]:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        empty: Any = ""
+    elif pa.types.is_integer(kind):
+        empty = -1
+    elif pa.types.is_boolean(kind):
+        empty = False
+    else:
+        raise UserError(f"{where}: {part} is {kind}, expected integers or strings")
+    if column.null_count:
+        if part in ("ids", "is_query"):
+            _refuse_missing(column, part, 0, where)
+        if pa.types.is_unsigned_integer(kind):
+            column = column.cast(pa.int64())
+        column = pc.fill_null(column, empty)
+    return _strings(column) if empty == "" else column.to_numpy()
+
+
+def _strings(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    """As numpy has them. Classes are few: each is turned into a Python string once, and not once an item."""
+    encoded = column.dictionary_encode().combine_chunks()
+    distinct = encoded.dictionary.to_numpy(zero_copy_only=False).astype(np.str_)
+    return distinct[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+def _refuse_missing(column: pa.Array | pa.ChunkedArray, part: str, start: int, where: str) -> None:
+    if column.null_count:
+        row = start + int(np.asarray(column.is_null()).argmax())
+        raise UserError(f"{where}: {part}: row {row} has no value")
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)
