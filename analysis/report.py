@@ -7,19 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import report_facts
 from analysis.figures import WrittenFigure, write_dataset_figures
 from analysis.names import dataset_label
+from analysis.page import render
 from analysis.study_records import StudyRecords
 from analysis.tables import html_tables
 from analysis.tables.formats import to_html
 from analysis.tables.table import Table
 from hasher.files import write_atomically
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 #: Larger SVG files give way to the PNG of the same figure.
 LARGEST_SVG = 160_000
@@ -89,13 +87,9 @@ def write_report(study: StudyRecords) -> Path:
 
 
 def _render(study: StudyRecords, parts: list[_Part]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "report.html.j2",
         study=study,
-        css=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
         parts=parts,
         section_titles=SECTION_TITLES,
         introductions=INTRODUCTIONS,

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.across.figure import rank_figure
@@ -14,12 +13,12 @@ from analysis.across.results import Across, across
 from analysis.across.tables import improvement_table, ranks_table, scores_table
 from analysis.figures.canvas import WIDTH
 from analysis.figures.study_figure import to_svg
+from analysis.page import render
 from analysis.study_records import StudyRecords
 from analysis.tables import html_tables
 from analysis.tables.formats import to_html
 from hasher.files import write_atomically
 
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 #: CSS pixels an inch.
 _PIXELS = 96
 
@@ -32,10 +31,6 @@ def write_across(studies: Sequence[StudyRecords], path: Path) -> Across:
 
 
 def _render(found: Across, studies: Sequence[StudyRecords]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
     figure = rank_figure(found)
     drawn = figure.draw()
     width, height = (round(inches * _PIXELS) for inches in drawn.get_size_inches())
@@ -43,8 +38,8 @@ def _render(found: Across, studies: Sequence[StudyRecords]) -> str:
         (name, Markup(html_tables(one.study, one.dataset)["results"][0]))
         for name, one in zip(found.labels, found.datasets, strict=True)
     ]
-    return environment.get_template("across.html.j2").render(
-        css=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+    return render(
+        "across.html.j2",
         found=found,
         studies=studies,
         figure=figure,
