@@ -14,10 +14,13 @@ import torch
 from hasher.__main__ import main
 from hasher.methods.registry import find_method
 from hasher.model_file import SavedHasher, load_hasher, save_hasher
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import blocks
 from tests.servers import postgresql  # noqa: F401 (a fixture)
 
-FAISS, POSTGRESQL = (block.code for block in blocks("python") if block.page == ROOT / "docs" / "data.md")
+FAISS, POSTGRESQL = (
+    next(block.code for block in blocks("python") if client in block.code)
+    for client in ("import faiss", "psycopg.connect")
+)
 FEATURES = np.random.default_rng(0).normal(size=(60, 80)).astype(np.float32)
 
 

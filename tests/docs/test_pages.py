@@ -132,7 +132,7 @@ def test_the_readme_s_python_does_what_it_says(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_described_file_of_several_labels_is_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = (block.code for block in blocks("python") if block.page.name == "data.md")
+    (code,) = (block.code for block in blocks("python") if "class_names=class_names" in block.code)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "data.md", "exec"), {"features": features(4)})
     data = load_dataset("mine.npz")
