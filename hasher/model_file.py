@@ -115,6 +115,7 @@ def save_hasher(hasher: SavedHasher, path: Path) -> None:
 def is_hasher(path: Path) -> bool:
     """Whether a safetensors file is no file of embeddings: a hasher, or so damaged that `load_hasher` is to say so."""
     try:
+        open_regular(path).close()  # the library maps whatever has the name
         with safe_open(path, framework="np") as file:
             return "method" in (file.metadata() or {}) or "encoder.mean" in file.keys()  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError):

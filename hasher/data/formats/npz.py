@@ -18,7 +18,10 @@ def read(path: Path, keys: Keys) -> Arrays:
     """
     with opened_archive(path) as archive:
         found = keys.find(archive.keys, str(path))
+        names = found.pop("class_names", None)
         parts = {part: archive.read(key, EXPECTED[part]) for part, key in found.items()}
+        if names is not None and "labels" in parts and parts["labels"].ndim == 2:  # else they may be anything
+            parts["class_names"] = archive.read(names, EXPECTED["class_names"])
         return Arrays(path.stem, str(path), tuple(archive.keys), parts, _about(archive))
 
 

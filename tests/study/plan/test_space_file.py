@@ -58,7 +58,8 @@ def test_what_a_file_calls_its_parts_is_said_by_the_command_line_or_by_a_search_
     path.write_text(yaml.safe_dump({"extends": "embeddings.yaml", "datasets": [entry]}))
     (dataset,) = read_spec(path).datasets
     assert dataset.keys == Keys(labels="kind") and dataset.split_config(3).model_dump() == {
-        "seed": 3, "test_queries": 7, "validation_queries": None, "max_database": None,
+        "seed": 3, "test_queries": 7, "validation_queries": None, "max_database": None, "max_training": None,
+        "unseen_classes": None,
     }  # fmt: skip
     assert StudySpec.model_validate(yaml.safe_load(spec.to_yaml())) == spec
 
