@@ -15,8 +15,8 @@ from analysis.figures.canvas import WIDTH
 from analysis.figures.study_figure import to_svg
 from analysis.page import render
 from analysis.study_records import StudyRecords
-from analysis.tables import html_tables
 from analysis.tables.formats import to_html
+from analysis.tables.scores import main_table
 from hasher.files import write_atomically
 
 #: CSS pixels an inch.
@@ -35,8 +35,7 @@ def _render(found: Across, studies: Sequence[StudyRecords]) -> str:
     drawn = figure.draw()
     width, height = (round(inches * _PIXELS) for inches in drawn.get_size_inches())
     main_tables = [
-        (name, Markup(html_tables(one.study, one.dataset)["results"][0]))
-        for name, one in zip(found.labels, found.datasets, strict=True)
+        (name, Markup(to_html(main_table(one)))) for name, one in zip(found.labels, found.datasets, strict=True)
     ]
     return render(
         "across.html.j2",
