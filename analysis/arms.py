@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from analysis.alike import refuse_differences
 from analysis.names import dataset_label, label
 from analysis.results import DatasetResults, results_of
 from analysis.study_records import StudyRecords
@@ -21,7 +22,7 @@ from analysis.tables.tuning import STEPS
 from analysis.tuning import RIVAL, best_so_far, tuning_curve, why_no_curve
 from analysis.validation_level import validation_levels
 from hasher.errors import UserError
-from study.plan.spec import PrunerSpec, SamplerSpec, differences
+from study.plan.spec import PrunerSpec, SamplerSpec
 from study.plan.tasks import Cell
 
 #: What the arms of a comparison may differ in.
@@ -52,13 +53,7 @@ def check_arms(studies: Sequence[StudyRecords]) -> None:
     why = why_no_curve(first.spec)
     if why is not None:
         raise UserError(f"{first.folder.path}: {why}; the first study is the random arm")
-    for study in studies[1:]:
-        changed = differences(*(one.spec.model_copy(update=_ARM) for one in (first, study)))
-        if changed:
-            raise UserError(
-                f"{study.folder.path}: differs from {first.folder.path} in more than its search:\n  "
-                + "\n  ".join(changed)
-            )
+    refuse_differences(studies, _ARM, "its search")
 
 
 def arms_of(studies: Sequence[DatasetResults], cell: Cell) -> list[Arm]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from analysis.alike import refuse_differences
 from analysis.names import dataset_label, label
 from analysis.results import DatasetResults, results_of
 from analysis.statistics.repeated import spread
@@ -18,7 +19,6 @@ from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, metho
 from analysis.tables.table import Column, Entry, Table, count, number
 from analysis.wording import counted, listed
 from hasher.errors import UserError
-from study.plan.spec import differences
 
 #: What repetitions may differ in.
 _REPEATED = {"name": "", "seed": 0, "description": ""}
@@ -37,14 +37,7 @@ def _check(studies: Sequence[StudyRecords]) -> None:
         raise UserError(
             f"{studies[0].folder.path}: one search alone, give two studies or more that differ in their seed"
         )
-    first = studies[0]
-    for study in studies[1:]:
-        changed = differences(*(one.spec.model_copy(update=_REPEATED) for one in (first, study)))
-        if changed:
-            raise UserError(
-                f"{study.folder.path}: differs from {first.folder.path} in more than its seed:\n  "
-                + "\n  ".join(changed)
-            )
+    refuse_differences(studies, _REPEATED, "its seed")
     twice = [seed for seed, times in Counter(study.spec.seed for study in studies).items() if times > 1]
     if twice:
         raise UserError(f"{listed([str(study.folder.path) for study in studies])}: two have the seed {twice[0]}")
