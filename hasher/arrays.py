@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,5 +183,9 @@ def _filled(header: Header, beginning: bytes, file: IO[bytes]) -> NDArray[Any]:
         place += len(block)
     if place != len(content):
         raise UnreadableArray("it ends before its array does")
+    if header.dtype.kind == "U" and content.size:  # Python has no such characters, and says so wherever one is met
+        points = content.view(np.dtype(np.uint32).newbyteorder(header.dtype.byteorder))
+        if int(points.max()) > sys.maxunicode:
+            raise UnreadableArray("it holds text with characters that there are not")
     order: Literal["F", "C"] = "F" if header.is_fortran else "C"
     return np.ndarray(header.shape, header.dtype, content.data, order=order)

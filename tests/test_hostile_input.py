@@ -136,6 +136,13 @@ def test_a_pipe_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
         assert "a named pipe, expected a file" in line_of(capsys, hasher_main, "encode", "m.safetensors", name)
 
 
+def test_text_of_characters_that_there_are_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = np.array(["a.png", "b.png"])
+    paths.view(np.uint32)[2] = 0x7FFFFFFF
+    np.savez("x.npz", features=np.eye(2, dtype=np.float32), labels=[0, 1], paths=paths)
+    assert "characters that there are not" in line_of(capsys, hasher_main, "info", "x.npz")
+
+
 def test_a_pickle_is_never_advised_to_be_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.npz").write_bytes(pickle.dumps({"features": 1}))
     said = line_of(capsys, hasher_main, "info", "x.npz")
