@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 
 _FORMULA = re.compile(r"\s*[=+\-@]|[\t\r\n]")
-#: A number, and what tables make of several: ``-0.01 ± 0.02``. Nothing in them can name a program.
-_NUMBERS = re.compile(r"[-+.,%±–()\s\d]*([eE][-+]?\d+)?|[-+]?(inf|nan)")
+#: A number, and what tables make of several: ``-0.01 ± 0.02``, ``+0.014 (p = 0.020)``. None of it can name a program.
+_NUMBERS = re.compile(r"[-+.,%±–()\s\d]*([eE][-+]?\d+)?( \(p [=<] [\d.e-]+\))?|[-+]?(inf|nan)")
 
 
 def as_text(value: Any) -> Any:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
-from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.intervals import LEVEL, Interval
 from analysis.statistics.two_way import mean_error
@@ -52,7 +51,14 @@ def paired_test(differences: NDArray[np.float64]) -> PairedTest:
 
 
 def holm(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """p-values adjusted for their number by Holm's method: each is to be compared with `ALPHA` as it is."""
-    if not len(p_values):
-        return np.empty(0)
-    return np.asarray(multipletests(p_values, alpha=ALPHA, method="holm")[1], dtype=np.float64)
+    """p-values adjusted for their number: each is to be compared with `ALPHA` as it is.
+
+    The k-th smallest of n, k from 0, is multiplied by n - k, and is at least the one before it (Holm, Scandinavian
+    Journal of Statistics 1979). statsmodels has it too, but collects the garbage of the whole process at every call:
+    up to a third of a second each, of which a report makes hundreds.
+    """
+    plain = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(plain, kind="stable")
+    adjusted = np.empty_like(plain)
+    adjusted[order] = np.maximum.accumulate(plain[order] * np.arange(len(plain), 0, -1))
+    return np.minimum(adjusted, 1.0)

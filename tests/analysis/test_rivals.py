@@ -89,9 +89,8 @@ def test_verdicts(pairs, standing, named):
     assert found.standing == standing and [one.second for one in found.pairs] == list(named)
 
 
-def test_of_equals_one_column_in_twenty_is_called_otherwise(monkeypatch):
+def test_of_equals_one_column_in_twenty_is_called_otherwise():
     """A row and two equals of it, seed and query effects in each, over 300 columns."""
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels calls it at every correction, a third of a second each
     rng = np.random.default_rng(0)
 
     def equals():

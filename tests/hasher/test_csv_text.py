@@ -21,7 +21,8 @@ def test_a_formula_is_written_as_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [-1, -0.5, np.float64(-2), "-1", "-0.25", "+3e-05", "-1.5 ± 0.2", "-inf", "a=b", "–", ""]
+    "value",
+    [-1, -0.5, np.float64(-2), "-1", "-0.25", "+3e-05", "-1.5 ± 0.2", "+0.014 (p = 0.020)", "-inf", "a=b", "–", ""],
 )
 def test_numbers_and_other_text_stay(value: object) -> None:
     assert as_text(value) is value

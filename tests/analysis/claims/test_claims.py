@@ -29,8 +29,7 @@ SMALL = Layout(rows=("gcn", "fourier", "none", "sdc", "itq"), bits=(16, 32), que
 
 
 @pytest.fixture(autouse=True)
-def quick_correction(monkeypatch):
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels calls it at every correction, a third of a second each
+def quiet_optuna():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 

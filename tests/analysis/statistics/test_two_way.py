@@ -1,11 +1,16 @@
 """Mean squares, their error and its degrees of freedom, against statsmodels and scipy."""
 
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.intervals import bootstrap_interval, bootstrap_means
 from analysis.statistics.paired import holm, paired_test
@@ -126,3 +131,10 @@ def test_a_real_difference_is_found():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert len(holm([])) == 0
+
+
+@given(st.lists(st.sampled_from([0.0, 1e-300, 0.001, 0.01, 0.049]) | st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_holm_is_that_of_statsmodels(p_values):
+    with mock.patch("gc.collect"):  # statsmodels calls it each time
+        assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], rel=1e-12)
