@@ -32,6 +32,20 @@ def test_every_page_is_linked_from_the_readme() -> None:
     assert set(PAGES) - {ROOT / "README.md"} <= linked
 
 
+#: A table whose columns are methods' scores: its header and its rows.
+SCORES = re.compile(r"^\| Method \|(?P<header>.*\bbits\b.*)\n\|[-:| ]+\|\n(?P<rows>(?:\|.*\n)+)", re.MULTILINE)
+SCORE = re.compile(r"[*]{0,2}(0\.\d{3}|1\.000)( ± 0\.\d{3})?[*]{0,2}|–")
+
+
+def test_columns_of_scores_hold_scores() -> None:
+    tables = SCORES.findall(text(ROOT / "README.md") + text(ROOT / "docs" / "results.md"))
+    assert len(tables) > 10
+    for header, rows in tables:
+        for row in rows.splitlines():
+            cells = [cell.strip() for cell in row.strip("|").split("|")]
+            assert len(cells) == header.count("|") + 1 and all(map(SCORE.fullmatch, cells[1:])), row
+
+
 def anchors(page: Path) -> set[str]:
     """Of its headings, as GitHub makes them."""
     headings = re.findall(r"^#+ +(.+)$", FENCED.sub("", text(page)), re.MULTILINE)
