@@ -24,7 +24,7 @@ from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
 from study.drive.stopping import sigterm_as_sigint
 from study.drive.tracking.trackers import Trackers
-from study.drive.tune_parts import CellSearcher, Collector, LastCheckpoints, OptunaPruning
+from study.drive.tune_parts import CellSearcher, Collector, ForgottenMetrics, LastCheckpoints, OptunaPruning
 from study.options import RunOptions
 from study.plan.order import Plan
 from study.record.ledger import Ledger
@@ -67,7 +67,9 @@ class Execution:
                     reuse_actors=True,
                     trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
-                run_config=self._run_config([Collector(recorder, progress.refresh), LastCheckpoints()]),
+                run_config=self._run_config(
+                    [Collector(recorder, progress.refresh), LastCheckpoints(), ForgottenMetrics()]
+                ),
             )
             head_node = ray.get_runtime_context().gcs_address
             try:

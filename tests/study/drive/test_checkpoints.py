@@ -1,4 +1,5 @@
-"""What checkpoints of running trials cost a study: files of those that run, and no snapshot of all that ever ran."""
+"""What running trials cost a study: checkpoint files of those that run, no snapshot of all that ever ran, and of those that
+have ended no memory of their numbers."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 from ray.tune import Checkpoint
 from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 
-from study.drive.tune_parts import LastCheckpoints
+from study.drive.tune_parts import ForgottenMetrics, LastCheckpoints
 from study.plan.spec import StudySpec
 from study.plan.tasks import all_tasks
 from tests.study.conftest import run_tiny
@@ -64,3 +66,11 @@ def test_a_run_that_ends_leaves_no_checkpoint(
     spec = tiny.model_copy(update={"methods": ["gcn"], "trials": 1, "replicates": 1})
     result = run_tiny(spec, tmp_path, address=cluster)
     assert result.counts.left == 0 and not saves
+
+
+def test_what_tune_gathers_of_a_trial_goes_with_its_end() -> None:
+    trial = Trial("stub", stub=True)
+    trial.update_last_result({"training_iteration": 1, "done": True, "map": 0.5})
+    assert trial.metric_analysis
+    ForgottenMetrics().on_trial_complete(0, [trial], trial)
+    assert not trial.metric_analysis and trial.last_result["map"] == 0.5
