@@ -1,5 +1,5 @@
-"""What running trials cost a study: checkpoint files of those that run, no snapshot of all that ever ran, and of those that
-have ended no memory of their numbers."""
+"""What running trials cost a study: checkpoint files of those that run, no snapshot of all that ever ran, and no memory
+of the numbers of those that have ended."""
 
 from pathlib import Path
 from types import SimpleNamespace
