@@ -12,6 +12,7 @@ import random
 import signal
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -43,11 +44,15 @@ class Sleeper(tune.Trainable):
     """Sleeps, and makes a score up."""
 
     seconds = 0.1
+    place: str | None = None
 
     def setup(self, config: dict[str, Any], data: Any = None, resources: Any = None) -> None:
         self._begin()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        if self.place is not None:
+            Path(self.place).rmdir()  # as the study's own trainable does
+        self.place = self.logdir
         self._begin()
         return True
 
