@@ -214,7 +214,7 @@ def plan(rng: random.Random, seconds: float, storage: str) -> list[Fault]:
     lasting = STORAGES[storage]
     kinds = [rng.choice(lasting), *(rng.choice((*KILLS, *lasting)) for _ in range(rng.randint(1, 4)))]
     rng.shuffle(kinds)
-    return [Fault(rng.uniform(0.1, 0.4) * seconds, kind, rng.uniform(SHORTEST, LONGEST)) for kind in kinds]
+    return [Fault(rng.uniform(0.05, 0.25) * seconds, kind, rng.uniform(SHORTEST, LONGEST)) for kind in kinds]
 
 
 def comparable(records: pd.DataFrame) -> pd.DataFrame:
