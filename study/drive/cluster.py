@@ -25,6 +25,8 @@ from study.options import Resources
 LOOK_EVERY = 2.0
 #: Set before Ray starts. Ours unless the user has set them.
 _QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
+#: A Ray of our own has no dashboard, which alone reads what it remembers of every step of every worker.
+_OWN = {**_QUIET, "RAY_task_events_report_interval_ms": "0"}
 
 
 def check_address(address: str | None) -> None:
@@ -51,7 +53,7 @@ def connect(address: str | None) -> Iterator[None]:
         _ask_for_a_token()
     else:
         _warn_of_open_token()
-    with environment(_QUIET):
+    with environment(_QUIET if address else _OWN):
         try:
             ray.init(
                 address=address or "local", include_dashboard=False if address is None else None,

@@ -24,7 +24,14 @@ from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
 from study.drive.stopping import sigterm_as_sigint
 from study.drive.tracking.trackers import Trackers
-from study.drive.tune_parts import CellSearcher, Collector, LastCheckpoints, OptunaPruning
+from study.drive.tune_parts import (
+    CellSearcher,
+    Collector,
+    ForgottenTrials,
+    LastCheckpoints,
+    OptunaPruning,
+    folder_of,
+)
 from study.options import RunOptions
 from study.plan.order import Plan
 from study.record.ledger import Ledger
@@ -65,9 +72,11 @@ class Execution:
                     scheduler=OptunaPruning(recorder),
                     num_samples=-1,
                     reuse_actors=True,
-                    trial_dirname_creator=lambda trial: trial.trial_id,
+                    trial_dirname_creator=folder_of,
                 ),
-                run_config=self._run_config([Collector(recorder, progress.refresh), LastCheckpoints()]),
+                run_config=self._run_config(
+                    [Collector(recorder, progress.refresh), LastCheckpoints(), ForgottenTrials()]
+                ),
             )
             head_node = ray.get_runtime_context().gcs_address
             try:

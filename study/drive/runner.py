@@ -31,6 +31,7 @@ from study.plan.origins import Origins
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, all_tasks
 from study.record.claims import claimed, refuse_claims_within
+from study.record.database import failure_of
 from study.record.export import export
 from study.record.journal import repair, sync
 from study.record.ledger import Ledger
@@ -38,8 +39,8 @@ from study.record.manifest import close_manifest, journal_has_changed, open_mani
 from study.record.run_files import lost_runs
 from study.record.sampling import open_storage
 from study.record.shared_storage import SharedStorage
-from study.record.stored import read_finished
-from study.record.study_folder import StudyFolder
+from study.record.stored import is_known, read_finished
+from study.record.study_folder import StudyFolder, without_password
 from study.watch.counts import Counts, count_runs
 from study.work.data import StudyData, load_data
 from study.work.trainable import HasherTrainable
@@ -84,7 +85,7 @@ def run_study(
     data = load_data(spec, options.data_dir)
     with ExitStack() as closing:
         closing.enter_context(folder.shared() if options.share else folder.locked())
-        closing.enter_context(_in_a_line(folder))
+        closing.enter_context(_in_a_line(folder, options.storage))
         if shared:
             closing.enter_context(shared.kept_up(folder))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -96,6 +97,11 @@ def run_study(
                 )
             repair(folder.journal)
         storage = open_storage(options.storage or str(folder.journal))
+        if options.storage and folder.manifest.exists() and not is_known(spec, storage):
+            raise UserError(
+                f"--storage {without_password(options.storage)}: has nothing of this study, which has been run: bring "
+                "back what it held, or choose another --name"
+            )
         sitting = _Sitting(spec, folder, storage, data, options, deadline, shared, console, trainable)
         if options.share:
             check_one_folder(storage, spec.name, folder)
@@ -212,25 +218,33 @@ class _Sitting:
         return StudyResult(self.folder, records, counts, ledger.finished, interrupted, spent, self.shared)
 
 
-def _is_refusal(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in _REFUSED
+def _in_words(error: BaseException, folder: StudyFolder, storage: str | None) -> str | None:
+    """What of an error a user is to be told; None for one that is a defect, or only wraps another."""
+    if isinstance(error, UserError):
+        return str(error)
+    failure = failure_of(error)
+    if failure is not None:
+        where = f"--storage {without_password(storage)}: cannot be used any more ({failure})"
+    elif isinstance(error, OSError) and error.errno in _REFUSED:
+        where = f"{folder.path}: cannot be written ({error})"
+    else:
+        return None
+    return f"{where}; what has ended is recorded, and once this is mended the same command goes on"
 
 
 @contextmanager
-def _in_a_line(folder: StudyFolder) -> Iterator[None]:
-    """Say in a line that the study folder cannot be written, or what else a user is to be told, also where Tune has
-    wrapped the error in its own."""
+def _in_a_line(folder: StudyFolder, storage: str | None) -> Iterator[None]:
+    """Say in a line that study folder or storage cannot be written, or what else a user is to be told, also where Tune
+    or Optuna has wrapped the error in its own."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         cause: BaseException | None = error
-        while cause is not None and not (isinstance(cause, UserError) or _is_refusal(cause)):
+        while cause is not None:
+            line = _in_words(cause, folder, storage)
+            if line is not None:
+                raise UserError(line) from error
             cause = cause.__cause__ or cause.__context__
-        if isinstance(error, UserError) or cause is None:
-            raise
-        if isinstance(cause, UserError):
-            raise cause from None
-        raise UserError(
-            f"{folder.path}: cannot be written ({cause}); what has ended is recorded, and once this is mended the same "
-            "command goes on"
-        ) from error
+        raise

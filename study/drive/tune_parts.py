@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ from ray.tune.search import Searcher
 from hasher.errors import UserError
 from study.drive.budget import DeviceHours
 from study.drive.recorder import Recorder
+
+
+def folder_of(trial: Trial) -> str:
+    """The name of a trial's folder. Known by name, for Tune keeps it once a trial."""
+    return trial.trial_id
 
 
 class _NotRestored:
@@ -108,7 +114,8 @@ class Collector(_NotRestored, tune.Callback):
         self._recorder, self._refresh = recorder, refresh
 
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
-        # Popped, so that models and arrays do not travel on into Tune's snapshots of the experiment.
+        # Popped, so that models, arrays and jobs do not travel on into Tune's snapshots of the experiment.
+        result.pop("config", None)
         self._recorder.collect(trial.trial_id, result.pop("step"))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
@@ -146,3 +153,19 @@ class LastCheckpoints(_NotRestored, tune.Callback):
         checkpoint = self._kept.pop(trial.trial_id, None)
         if checkpoint is not None and checkpoint.filesystem is not None:
             checkpoint.filesystem.delete_dir(checkpoint.path)
+
+
+class ForgottenTrials(_NotRestored, tune.Callback):
+    """Lets go of what Tune keeps of a trial that has ended: the largest, least and last of all its numbers, 20 kB a
+    trial, its job and a folder. Tune would write it into a snapshot at the end and tell the best trial by it, which
+    nothing here asks for.
+    """
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
+        trial.config.clear()
+        trial.evaluated_params.clear()
+        trial.set_experiment_tag("")
+        with suppress(OSError):
+            Path(trial.local_path).rmdir()

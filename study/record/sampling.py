@@ -1,20 +1,15 @@
 """Optuna's samplers and pruners as a search space names them."""
 
-import time
 from pathlib import Path
 
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, get_storage
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
+from optuna.storages import BaseStorage
 
 from hasher.errors import UserError
 from study.plan.spec import PrunerSpec, SamplerSpec
+from study.record.database import open_database
 from study.record.journal import DamagedJournalError, StudyJournal
-from study.record.study_folder import without_password
-
-#: Seconds to wait for another driver that creates the tables of a new database, again and again.
-_PATIENCE = (0.2, 0.5, 1.0, 2.0)
 
 
 def make_sampler(spec: SamplerSpec, seed: int) -> BaseSampler:
@@ -37,28 +32,13 @@ def make_pruner(spec: PrunerSpec, epochs: int) -> BasePruner:
     return NopPruner()
 
 
-def _open_database(url: str) -> BaseStorage:
-    try:
-        for seconds in _PATIENCE:
-            try:
-                return get_storage(url)
-            except (IntegrityError, OperationalError, ProgrammingError) as error:
-                if not isinstance(error, IntegrityError) and "already exists" not in str(error):
-                    raise
-                time.sleep(seconds)  # another driver creates the tables at this moment
-        return get_storage(url)
-    except (SQLAlchemyError, ImportError, RuntimeError, ValueError, OSError) as error:
-        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise UserError(f"--storage {without_password(url)}: cannot be opened ({why})") from None
-
-
 def open_storage(url: str) -> BaseStorage:
     """Any storage Optuna knows by URL; anything else is the path of a journal file.
 
     Raises `UserError` for a database that cannot be opened, and for a journal with a damaged record in its midst.
     """
     if "://" in url:
-        return _open_database(url)
+        return open_database(url)
     try:
         return StudyJournal(Path(url))
     except DamagedJournalError as error:

@@ -23,6 +23,11 @@ def study_names(spec: StudySpec) -> dict[Cell | str, str]:
     return searches | {dataset.name: f"{spec.name}/{dataset.name}/test" for dataset in spec.datasets}
 
 
+def is_known(spec: StudySpec, storage: BaseStorage) -> bool:
+    """Whether a storage has anything of a study."""
+    return not set(study_names(spec).values()).isdisjoint(optuna.get_all_study_names(storage))
+
+
 def read_finished(spec: StudySpec, storage: BaseStorage) -> dict[Task, Finished]:
     """What a storage says has ended, without changing it."""
     finished = {}

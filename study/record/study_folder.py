@@ -239,6 +239,9 @@ class StudyFolder:
         kept = self.read_storage()
         if kept != without_password(storage):
             raise UserError(f"{self.path}: this study is kept in {kept}, give --storage as on its first run")
+        file = _file_of(storage)
+        if file is not None and not file.exists():  # to open it would make an empty one, and begin the study anew
+            raise UserError(f"{file}: missing, and this study is kept in it: bring it back, or choose another --name")
 
     def freeze(self, spec: StudySpec, storage: str | None, origins: Origins | None = None) -> None:
         """Write down what the study is, where its keys are from and where it is kept, on its first run; `check` on
@@ -264,6 +267,15 @@ def without_password(storage: str | None) -> str:
     if storage is None or "://" not in storage:
         return storage or JOURNAL
     return make_url(storage).render_as_string(hide_password=True)
+
+
+def _file_of(storage: str | None) -> Path | None:
+    """The file of an SQLite storage."""
+    if storage is None or "://" not in storage:
+        return None
+    url = make_url(storage)
+    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:"))
+    return Path(url.database) if is_file and url.database else None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,8 @@ class HasherTrainable(tune.Trainable):
     Only a lost worker is an error to Tune, which then goes on from the last checkpoint on another one.
     """
 
+    _place: str | None = None  #: the working directory of the run before, if this worker has had one
+
     def setup(  # type: ignore[override]  # Tune passes `with_parameters` on as further arguments
         self, config: dict[str, Any], data: dict[str, StudyData], resources: Resources
     ) -> None:
@@ -44,6 +47,10 @@ class HasherTrainable(tune.Trainable):
         self._begin(config["job"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
+        if self._place is not None:
+            with suppress(OSError):
+                Path(self._place).rmdir()  # Tune makes one a run, and leaves it
+        self._place = self.logdir
         self._begin(new_config["job"])
         return True
 

@@ -1,4 +1,5 @@
-"""What checkpoints of running trials cost a study: files of those that run, and no snapshot of all that ever ran."""
+"""What running trials cost a study: checkpoint files of those that run, no snapshot of all that ever ran, and no memory
+of the numbers of those that have ended."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 from ray.tune import Checkpoint
 from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 
-from study.drive.tune_parts import LastCheckpoints
+from study.drive.tune_parts import ForgottenTrials, LastCheckpoints
 from study.plan.spec import StudySpec
 from study.plan.tasks import all_tasks
+from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
 
 
@@ -64,3 +67,28 @@ def test_a_run_that_ends_leaves_no_checkpoint(
     spec = tiny.model_copy(update={"methods": ["gcn"], "trials": 1, "replicates": 1})
     result = run_tiny(spec, tmp_path, address=cluster)
     assert result.counts.left == 0 and not saves
+
+
+def test_what_tune_keeps_of_a_trial_goes_with_its_end(tmp_path: Path) -> None:
+    storage: Any = SimpleNamespace(trial_driver_staging_path=str(tmp_path / "trial"))
+    (tmp_path / "trial").mkdir()
+    trial = Trial("stub", stub=True, config={"job": "a job"}, evaluated_params={"job": "a job"}, storage=storage)
+    trial.update_last_result({"training_iteration": 1, "done": True, "map": 0.5})
+    assert trial.metric_analysis and "a job" in trial.get_json_state()[0]
+    ForgottenTrials().on_trial_complete(0, [trial], trial)
+    assert not trial.metric_analysis and trial.last_result["map"] == 0.5
+    assert "a job" not in trial.get_json_state()[0] and not list(tmp_path.iterdir())
+
+
+def test_a_worker_removes_the_folder_of_the_run_before_where_nothing_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HasherTrainable, "_begin", lambda worker, job: None)
+    worker = HasherTrainable.__new__(HasherTrainable)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        worker._logdir = str(tmp_path / name)
+        worker.reset_config({"job": None})
+        if name == "b":
+            (tmp_path / name / "kept").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]

@@ -134,6 +134,7 @@ def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, m
     config = tiny.configure("gcn", 8, {"learning_rate": 0.01, "knn_size": 5})
     job = Job(Task("search", Cell("blobs", "gcn", 8), 0), 3, config, tiny.report_every, tiny.objective, tiny.k, None)
     worker = HasherTrainable.__new__(HasherTrainable)
+    worker._logdir = ""
     worker.setup({"job": job}, data=data, resources=Resources())
     emptied = []
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pandas as pd
 import pytest
 
 from benchmarks import faults
+from benchmarks.breakable.disk import full, small_disk
 from hasher.errors import UserError
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.runner import StudyResult
 from study.plan.order import Plan
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, all_tasks
+from study.record import claims
 from study.record.journal import repair
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
+from study.work.runs import Step
 from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
+from tests.study.here import runs_here
 from tests.study.record.test_ledger import run_searches
 from tests.study.test_run_study import TIMES
 
@@ -119,6 +125,44 @@ def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    try:
+        with small_disk(tmp_path / "disk"):
+            yield tmp_path / "disk"
+    except PermissionError:
+        pytest.skip("no disk can be mounted here: that takes root")
+
+
+@pytest.mark.parametrize("database", [False, True])
+def test_a_study_goes_on_once_there_is_space_again_on_its_disk(
+    finished: StudyResult, tiny: StudySpec, disk: Path, monkeypatch: pytest.MonkeyPatch, database: bool
+) -> None:
+    monkeypatch.setattr(claims, "LEASE", 0.0)  # this process stands for two drivers
+    storage = f"sqlite:///{disk}/studies.db" if database else None
+    with ExitStack() as filled, runs_here(), monkeypatch.context() as patch:
+        steps, advance = itertools.count(), HasherTrainable.advance
+
+        def filling(worker: HasherTrainable) -> Step:
+            if next(steps) == 9:
+                filled.enter_context(full(disk))
+            return advance(worker)
+
+        patch.setattr(HasherTrainable, "advance", filling)
+        for _ in range(2):  # the second time there is no space from the start
+            with pytest.raises(UserError, match=r"cannot be (written|used any more) \(.*(No space|is full)") as stopped:
+                run_tiny(tiny, disk, storage=storage)
+            assert "\n" not in str(stopped.value)
+    with runs_here():
+        again = run_tiny(tiny, disk, storage=storage)
+    first, second = (pd.read_csv(r.folder.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+#: Of the faults that `benchmarks.faults` plans: one of each that kills, and a full disk.
+SEED = 385
+
+
 class ForgetfulTrainable(HasherTrainable):
     """Its checkpoints cannot be written."""
 
@@ -167,17 +211,10 @@ def test_a_clock_that_steps_back_changes_no_duration(monkeypatch: pytest.MonkeyP
     assert result["step"].state == "failed" and 0 <= worker._seconds < 5
 
 
-def test_nodes_workers_head_and_driver_may_die_under_a_study(
+def test_nodes_workers_head_and_driver_may_die_under_a_study_and_its_disk_fill(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The seed has one of each."""
-    assert faults.stress(1, 2395, 2, tmp_path) == 0
+    assert faults.stress(range(SEED, SEED + 1), 2, tmp_path) == 0
     assert "1 of 1 disturbed runs" in capsys.readouterr().out
-    assert (tmp_path / "2395" / "driver.log").read_text().count("head node") == 1
-    storage = open_storage(str(tmp_path / "2395" / "faults" / "journal.log"))
-    trials = [
-        t
-        for name in optuna.get_all_study_names(storage)
-        for t in optuna.load_study(study_name=name, storage=storage).trials
-    ]
-    assert not [trial for trial in trials if trial.state.name == "RUNNING"]
+    assert (tmp_path / str(SEED) / "driver.log").read_text().count("head node") == 1
