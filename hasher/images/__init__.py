@@ -1,1 +1,2 @@
-"""Images to embeddings: `sources` finds the images, `backbones` turns them into vectors, `embedding` runs the two."""
+"""Images to embeddings: `sources` finds the images, `backbones` turns them into vectors, `embedding` runs the two,
+here or in the processes of `workers`."""

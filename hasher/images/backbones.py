@@ -7,8 +7,8 @@ import importlib
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,30 @@ PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": to
 
 @dataclass(frozen=True)
 class Computing:
-    """Where and how exactly a backbone computes; `precision` is a key of `PRECISIONS`."""
+    """Where and how exactly a backbone computes.
+
+    Attributes:
+        device: of the model.
+        precision: a key of `PRECISIONS`.
+        threads: on a CPU, those that compute a batch: how a sum is split over them may change its last bits. None: as
+            many as torch takes.
+    """
 
     device: torch.device
     precision: str
+    threads: int | None = None
 
-    def autocast(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def running(self) -> Iterator[None]:
         """The context in which to run a model."""
-        if self.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, PRECISIONS[self.precision])
+        exact = self.precision == "float32"
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            with nullcontext() if exact else torch.autocast(self.device.type, PRECISIONS[self.precision]):
+                yield
+        finally:
+            torch.set_num_threads(before)
 
 
 class Backbone(ABC):
@@ -78,7 +92,7 @@ class CustomBackbone(Backbone):
     @torch.inference_mode()
     def embed(self, inputs: Sequence[Any]) -> NDArray[np.float32]:
         batch = list(inputs) if self._preprocess is None else stacked(inputs).to(self._computing.device)
-        with self._computing.autocast():
+        with self._computing.running():
             vectors = self._compute(batch)
         if isinstance(vectors, torch.Tensor):
             vectors = vectors.float().cpu().numpy()

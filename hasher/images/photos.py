@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,11 +13,12 @@ from rich.console import Console
 from hasher.data import Items, Vectors
 from hasher.errors import UserError
 from hasher.images.decoding import DEFAULT_MAX_PIXELS
-from hasher.images.embedding import Options, shard_of
 from hasher.images.opening import SourceOptions, open_source
 from hasher.images.progress import EmbeddingProgress
 from hasher.images.recipe import load_recipe
+from hasher.images.shard_making import shards_of
 from hasher.images.sources import UNLABELLED, select
+from hasher.images.task import Options
 
 
 def photo_vectors(words: Sequence[str], recipe: Mapping[str, Any], device: torch.device) -> Vectors:
@@ -31,11 +31,13 @@ def photo_vectors(words: Sequence[str], recipe: Mapping[str, Any], device: torch
     """
     source = open_source(words, SourceOptions())
     backbone = load_recipe(recipe, device)
-    options = Options(workers=os.cpu_count() or 1, max_pixels=recipe.get("max_pixels", DEFAULT_MAX_PIXELS))
+    options = Options(max_pixels=recipe.get("max_pixels", DEFAULT_MAX_PIXELS))
     progress = EmbeddingProgress(Console(stderr=True))
     with warnings.catch_warnings(), progress.showing():
         warnings.filterwarnings("ignore", module="PIL")
-        shard = shard_of(source, select(source, [], None), backbone, options, progress)
+        rows = select(source, [], None)
+        progress.begin(0, len(rows))
+        [shard] = shards_of(source, backbone, options, [rows], progress)
     for row, problem in list(shard.skipped.items()):
         if not len(shard.rows):
             raise UserError(f"{source.path(row)}: {problem}")

@@ -14,7 +14,7 @@ LINE_EVERY = 20.0
 
 
 class EmbeddingProgress:
-    """Counts images and shows how fast they go; a `hasher.images.embedding.Watcher`."""
+    """Counts images and shows how fast they go; a `hasher.images.shard_making.Watcher`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -16,8 +16,8 @@ from hasher.images.shards import first_difference
 
 #: Of what an embedding file says of itself, that which is no property of its vectors.
 NOT_KEPT = frozenset((
-    "source", "listing", "group", "grouped", "images", "width", "skipped", "device", "batch_size", "versions",
-    "unlabelled_copies_of_queries_left_out", "labelled_copies_of_queries",
+    "source", "listing", "group", "grouped", "images", "width", "skipped", "device", "threads", "batch_size",
+    "versions", "unlabelled_copies_of_queries_left_out", "labelled_copies_of_queries",
 ))  # fmt: skip
 
 

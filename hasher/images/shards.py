@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from hasher.arrays import opened_archive
 from hasher.errors import UserError
-from hasher.files import read_regular, replacing, write_atomically
+from hasher.files import read_regular, write_atomically
 from hasher.images.sources import ImageSource, Rows
 
 
@@ -38,6 +39,42 @@ class Shard:
     skipped: dict[int, str]
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The images that one shard covers.
+
+    Attributes:
+        number: of the shard.
+        rows: rows of the source.
+        stamp: of these images, see `stamp_of`.
+    """
+
+    number: int
+    rows: Rows
+    stamp: str
+
+    def packed(self, shard: Shard) -> bytes:
+        """The content of the file that keeps `shard`, which is of these images."""
+        content = io.BytesIO()
+        np.savez(
+            content,
+            stamp=np.array(self.stamp),
+            rows=shard.rows,
+            digests=shard.digests,
+            skipped=np.array(json.dumps(shard.skipped)),
+            features=shard.features,
+        )
+        return content.getvalue()
+
+
+def stamp_of(source: ImageSource, rows: Rows) -> str:
+    """Hexadecimal hash that changes when one of the images does, found without reading them."""
+    digest = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        digest.update(source.stamp(int(row)).encode(errors="surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
 class Shards:
     """The shards of one embedding file.
 
@@ -54,17 +91,17 @@ class Shards:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], source: ImageSource, rows: Rows, size: int) -> None:
         self._folder, self._settings = folder, settings
-        self._source, self._rows, self._size = source, rows, size
-        self._stamps = [self._stamp(number) for number in range(-(-len(rows) // size))]
+        cut = (rows[start : start + size] for start in range(0, len(rows), size))
+        self._parts = [Part(number, some, stamp_of(source, some)) for number, some in enumerate(cut)]
 
     def __len__(self) -> int:
         """Number of images (n)."""
-        return len(self._rows)
+        return sum(len(part.rows) for part in self._parts)
 
     @property
     def listing(self) -> str:
         """Hexadecimal hash of all images' names and stamps."""
-        return hashlib.blake2b("".join(self._stamps).encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b("".join(part.stamp for part in self._parts).encode(), digest_size=16).hexdigest()
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -82,30 +119,18 @@ class Shards:
             raise UserError(f"{self._folder}: another process is at work on it") from None
         shutil.rmtree(self._folder)
 
-    def rows(self, number: int) -> Rows:
-        """The rows of the source that shard `number` covers."""
-        return self._rows[number * self._size : (number + 1) * self._size]
+    def missing(self) -> list[Part]:
+        """What is still to be made."""
+        return [part for part in self._parts if self._stored_stamp(part.number) != part.stamp]
 
-    def missing(self) -> list[int]:
-        """The shards that are still to be made."""
-        return [number for number in range(len(self._stamps)) if self._stored_stamp(number) != self._stamps[number]]
-
-    def save(self, number: int, shard: Shard) -> None:
-        """Store shard `number`, whole or not at all."""
-        with replacing(self._path(number)) as file:
-            np.savez(
-                file,
-                stamp=np.array(self._stamps[number]),
-                rows=shard.rows,
-                digests=shard.digests,
-                skipped=np.array(json.dumps(shard.skipped)),
-                features=shard.features,
-            )
+    def save(self, part: Part, content: bytes) -> None:
+        """Store what `Part.packed` gave, whole or not at all."""
+        write_atomically(self._path(part.number), content)
 
     def load(self) -> Iterator[Shard]:
         """All shards in order, one in memory at a time."""
-        for number in range(len(self._stamps)):
-            with opened_archive(self._path(number)) as stored:
+        for part in self._parts:
+            with opened_archive(self._path(part.number)) as stored:
                 yield Shard(
                     rows=stored.read("rows"),
                     features=stored.read("features"),
@@ -115,12 +140,6 @@ class Shards:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.npz"
-
-    def _stamp(self, number: int) -> str:
-        digest = hashlib.blake2b(digest_size=16)
-        for row in self.rows(number):
-            digest.update(self._source.stamp(int(row)).encode(errors="surrogateescape") + b"\n")
-        return digest.hexdigest()
 
     def _stored_stamp(self, number: int) -> str | None:
         path = self._path(number)

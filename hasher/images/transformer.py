@@ -72,7 +72,7 @@ class VisionTransformer(Backbone):
 
     def _output(self, inputs: Sequence[Any]) -> Any:
         batch = stacked(inputs).to(self._computing.device)
-        with self._computing.autocast():
+        with self._computing.running():
             return self._model(pixel_values=batch)
 
     def _blank(self) -> NDArray[np.float32]:

@@ -17,8 +17,9 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from rich.console import Console
 
+from hasher.cluster import connect, environment
 from study.drive.budget import Budget
-from study.drive.cluster import Nodes, connect, environment
+from study.drive.cluster import Nodes
 from study.drive.head_node import watched
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
@@ -59,7 +60,7 @@ class Execution:
     def run(self, trainable: type[tune.Trainable]) -> None:
         """Until nothing is left, the budget is spent or it is stopped; what has ended is in the ledger."""
         options, ledger = self.options, self.ledger
-        with connect(options.address), _tune_settings():
+        with connect(options.address, ("hasher", "study")), _tune_settings():
             nodes = Nodes(options.resources, options.max_concurrent)
             if options.address is None or options.max_concurrent is None:  # otherwise nodes may be on their way
                 nodes.check()

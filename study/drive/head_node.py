@@ -3,13 +3,14 @@ later, Ray ends the process over that after a while, without a word that would h
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: Seconds between two looks, seconds to wait for an answer, and looks in vain after which something is said.
-LOOK_EVERY, ANSWER_WITHIN, IN_VAIN = 1.0, 2.0, 2
+from hasher.cluster import answers
+
+#: Seconds between two looks, and looks in vain after which something is said.
+LOOK_EVERY, IN_VAIN = 1.0, 2
 
 LOST = (
     "warning: the cluster's head node ({address}) does not answer. If that lasts, Ray ends this command: after "
@@ -43,13 +44,3 @@ def _watch(address: str, say: Callable[[str], None], done: threading.Event) -> N
             in_vain += 1
             if in_vain == IN_VAIN:
                 say(LOST.format(address=address))
-
-
-def answers(address: str) -> bool:
-    """Whether something listens at ``host:port``."""
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_WITHIN):
-            return True
-    except (OSError, OverflowError, ValueError):
-        return False

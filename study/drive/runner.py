@@ -16,9 +16,9 @@ from optuna.storages import BaseStorage
 from ray import tune
 from rich.console import Console
 
+from hasher.cluster import check_address
 from hasher.errors import UserError
 from study.drive.budget import Budget, Deadline, DeviceHours
-from study.drive.cluster import check_address
 from study.drive.execution import Execution
 from study.drive.extension import extend
 from study.drive.sharing import check_one_folder, taken

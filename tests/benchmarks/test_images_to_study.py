@@ -25,7 +25,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[Words]:
 @pytest.mark.parametrize("name", COLLECTIONS)
 def test_a_collection_has_a_package_or_a_module_that_makes_it(name: str) -> None:
     collection = COLLECTIONS[name]
-    assert bool(collection.package) != bool(collection.made_by) and name in collection.backbones
+    assert bool(collection.package) != bool(collection.made_by)
+    assert name in collection.backbones or collection.labelled_as
     if collection.made_by:
         assert callable(import_module(collection.made_by).main)
 
@@ -38,6 +39,14 @@ def test_a_folder_is_made_and_then_embedded_with_every_backbone(commands: list[W
         ("-m", "benchmarks.glyphs", "--out", "data/images/glyphs"),
         ("-m", "hasher", "embed", *rest, "benchmarks.efficientnet_lite:build", "--out", "data/glyphs.npz"),
         ("-m", "hasher", "embed", *rest, "hasher.images.pixels:grey_28", "--out", "data/glyphs_pixels.npz"),
+    ]
+
+
+def test_embeddings_get_several_labels_where_a_collection_has_them(tmp_path: Path, commands: list[Words]) -> None:
+    embed("some", Collection(str(tmp_path), {"raw": "x:y"}, package="some-images", labelled_as="clipart"))
+    assert commands == [
+        ("-m", "hasher", "embed", str(tmp_path), "--backbone", "x:y", "--out", "data/raw.npz"),
+        ("-m", "benchmarks.several_labels", "clipart"),
     ]
 
 

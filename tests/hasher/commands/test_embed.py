@@ -68,7 +68,7 @@ def test_a_saved_data_set_keeps_its_official_split(tmp_path):
         labels = (np.arange(400) % 2)[rows]
         parts[name] = datasets.Dataset.from_dict({"image": images, "label": labels}, features=features)
     datasets.DatasetDict(parts).save_to_disk(tmp_path / "saved")
-    assert command(tmp_path / "saved", tmp_path / "e.npz", "--workers", "8", "--batch-size", "16") == 0
+    assert command(tmp_path / "saved", tmp_path / "e.npz", "--decoders", "8", "--batch-size", "16") == 0
     dataset = load_dataset(str(tmp_path / "e.npz"))
     assert np.array_equal(dataset.features, pixels.reshape(400, 768) / np.float32(255))  # lossless, and in order
     assert np.flatnonzero(dataset.is_query).tolist() == list(range(150, 250))

@@ -59,8 +59,48 @@ def test_divergence_is_a_row_and_exit_code_1(embeddings: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
+    ("arguments", "config"),
+    [
+        (["--max-training", "30"], SplitConfig(max_training=30)),
+        (["--unseen-classes", "2"], SplitConfig(unseen_classes=2)),
+        (["--unseen-classes", "0.3", "--max-training", "30"], SplitConfig(unseen_classes=0.3, max_training=30)),
+    ],
+)
+def test_it_is_split_as_a_study_would(
+    embeddings: Path, arguments: list[str], config: SplitConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(3)
+    labels = np.arange(180) % 9
+    np.savez(embeddings, features=rng.normal(size=(9, 8))[labels] * 2 + rng.normal(size=(180, 8)), labels=labels)
+    csv, model = embeddings.parent / "runs.csv", embeddings.parent / "model.safetensors"
+    itq = ["--method", "itq", "--bits", "8", "--csv", str(csv), "--model", str(model)]
+    assert main(["train", str(embeddings), *itq, *arguments]) == 0
+    saved = load_hasher(model)
+    assert SplitConfig(**saved.about["split"]) == config
+    dataset = load_dataset(str(embeddings))
+    splits = make_splits(dataset, config)
+    mean = dataset.features[splits.search.train].mean(axis=0)
+    np.testing.assert_allclose(saved.model.encoder.mean.numpy(), mean, rtol=1e-5, atol=1e-6)
+    found = score_codes(dataset, splits.final, *encode_split(saved.model.encoder, dataset, splits.final), 200)
+    assert found.map == pytest.approx(pd.read_csv(csv).iloc[0]["map"], abs=1e-12)
+    on_unseen = "test on unseen classes: mAP" in capsys.readouterr().out
+    assert on_unseen == (config.unseen_classes is not None)
+
+
+def test_data_without_classes_are_not_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "bare.npz", features=np.random.default_rng(0).normal(size=(60, 8)))
+    assert train(tmp_path / "bare.npz", "--max-training", "30") == 2
+    assert "fewer than two classes, so it is not split; leave --max-training out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["--max-training", "1"], "max_training: Input should be greater than or equal to 2, not 1"),
+        (["--unseen-classes", "1"], "unseen_classes"),
+        (["--unseen-classes", "1.5"], "unseen_classes"),
+        (["--unseen-classes", "some"], "unseen_classes"),
+        (["--unseen-classes", "2"], "unseen_classes: 2 is twice 2 classes"),
         (["--filter", "gcn", "--filter-order", "3"], "filter_order: gcn has no order"),
         (["--bits", "0"], "bits"),
         (["--device", "abacus"], "device"),

@@ -13,9 +13,10 @@ from hasher.data import SplitConfig, load_dataset, make_splits
 from hasher.errors import UserError
 from hasher.images import embedding
 from hasher.images.backbones import Computing, CustomBackbone
-from hasher.images.embedding import Options, embed
+from hasher.images.embedding import Here, embed
 from hasher.images.folder import open_folder
 from hasher.images.sources import select
+from hasher.images.task import Options, Task
 
 CPU = Computing(torch.device("cpu"), "float32")
 
@@ -65,8 +66,8 @@ def embed_folder(images, out, compute=None, *, about=None, watcher=None, **optio
     compute = compute or Pixels()
     backbone = CustomBackbone(compute, about or {"backbone": "pixels", "revision": "1", "preprocessing": None}, CPU)
     rows = select(source, [], None)
-    options = Options(**{"batch_size": 4, "workers": 3, **options})
-    return embed(source, rows, backbone, out, CPU, options, watcher or Watcher())
+    options = Options(**{"batch_size": 4, "decoders": 3, **options})
+    return embed(Task(source, rows, CPU, options), Here(backbone), out, watcher or Watcher())
 
 
 def direct(images, dataset):
@@ -109,8 +110,8 @@ def test_stopped_and_continued_is_the_same_file(images, tmp_path, stop_before):
 
 
 def test_decoding_in_more_threads_is_the_same_file(images, tmp_path):
-    for workers in (1, 7):
-        embed_folder(images, tmp_path / f"{workers}.npz", workers=workers)
+    for decoders in (1, 7):
+        embed_folder(images, tmp_path / f"{decoders}.npz", decoders=decoders)
     assert (tmp_path / "1.npz").read_bytes() == (tmp_path / "7.npz").read_bytes()
 
 

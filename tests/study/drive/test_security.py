@@ -14,7 +14,7 @@ import psutil
 import pytest
 import ray
 
-from study.drive.cluster import connect
+from hasher.cluster import connect
 
 #: What a stranger who can reach the cluster would try, and what a friend with the token can do.
 CLIENT = """
