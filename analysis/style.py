@@ -10,7 +10,7 @@ HAGCN's filters have a colour each; any other family has one colour, and its met
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matplotlib.colors import to_hex, to_rgb
@@ -37,7 +37,7 @@ class Look:
     colour: str
     marker: str
     line: Any = "-"
-    label: str = ""
+    label: str = field(default="", compare=False, repr=False)
 
     def line_style(self, **changes: Any) -> dict[str, Any]:
         """Arguments for `Axes.plot`; `changes` replace some."""
