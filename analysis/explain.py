@@ -47,11 +47,12 @@ def explain(study: StudyRecords, cell: Cell) -> RenderableType:
     length = f", {cell.bits} bits" if cell.bits else ""
     parts: list[RenderableType] = [
         Text(f"{full_label(cell.method)}{length}, on {dataset_label(cell.dataset)} ({study.folder.path})", "bold"),
-        *_section("Score", _score(study, cell)),
+        *_section("Score", score_in_words(study, cell)),
     ]
     if searched:
-        parts += [*_section("Selection", _selection(study, cell)), Text(), to_terminal(_trials(study, cell))]
-    parts += [Text(), to_terminal(_tests(study, cell))]
+        trials = trials_table(study, cell, study.runs("search", cell))
+        parts += [*_section("Selection", selection_in_words(study, cell)), Text(), to_terminal(trials)]
+    parts += [Text(), to_terminal(tests_table(study, cell))]
     if searched and study.winner(cell) is not None:
         parts += _section("Configuration of the test runs", _configuration(study, cell))
     parts += _section("Data", _data(study, cell))
@@ -70,7 +71,8 @@ def _recorded(study: StudyRecords, cell: Cell) -> pd.DataFrame:
     return pd.concat([rows for rows in found if len(rows)]) if any(map(len, found)) else study.records.iloc[:0]
 
 
-def _score(study: StudyRecords, cell: Cell) -> list[str]:
+def score_in_words(study: StudyRecords, cell: Cell) -> list[str]:
+    """What a cell scored, its interval, and what the tests say of it beside the best of its column."""
     results = results_of(study, cell.dataset)
     summary = results.summary(cell)
     if summary["missing"]:
@@ -98,7 +100,8 @@ def _score(study: StudyRecords, cell: Cell) -> list[str]:
     return lines
 
 
-def _selection(study: StudyRecords, cell: Cell) -> list[str]:
+def selection_in_words(study: StudyRecords, cell: Cell) -> list[str]:
+    """How a searched cell's winner was chosen, and among what."""
     counts, winner = search_counts(study, cell), study.winner(cell)
     metric = results_of(study, cell.dataset).metric
     other = in_words(counts)
@@ -127,7 +130,8 @@ def _extensions(study: StudyRecords, cell: Cell) -> list[str]:
     return lines
 
 
-def _trials(study: StudyRecords, cell: Cell) -> Table:
+def trials_table(study: StudyRecords, cell: Cell, trials: pd.DataFrame) -> Table:
+    """A row for each of `trials`, which are search trials of the cell, with what was sampled for it."""
     sampled = list(study.spec.space_for(cell.method))
     columns = [
         Column("trial", "Trial"), Column("state", "State", "left"),
@@ -137,14 +141,15 @@ def _trials(study: StudyRecords, cell: Cell) -> Table:
     ]  # fmt: skip
     winner = study.winner(cell)
     rows = []
-    for _, trial in study.runs("search", cell).iterrows():
+    for _, trial in trials.iterrows():
         chosen = ", chosen" if winner is not None and trial["index"] == winner["index"] else ""
         plain = [_entry(trial, name) for name in ("chosen_epoch", "epochs", "seed", "seconds", *sampled, "error")]
         rows.append([_entry(trial, "index"), Entry(trial["state"] + chosen), number(trial["score"], 4), *plain])
     return Table("trials", "Search trials, scored on validation queries", columns, rows)
 
 
-def _tests(study: StudyRecords, cell: Cell) -> Table:
+def tests_table(study: StudyRecords, cell: Cell) -> Table:
+    """A row a run on the test queries."""
     columns = [
         Column("run", "Run"), Column("state", "State", "left"), Column("seed", "Seed"),
         *(Column(score.name, score.title(study.spec.k)) for score in PRINCIPAL), Column("epochs", "Epochs"),
@@ -189,8 +194,19 @@ def _configuration(study: StudyRecords, cell: Cell) -> list[str]:
         if value is None or pd.isna(value):
             continue
         origin = "sampled" if name in sampled else "fixed" if name in fixed else "default"
-        lines.append(f"{name} = {value if isinstance(value, str) else f'{value:.9g}'} ({origin})")
+        lines.append(f"{name} = {_value(value)} ({origin})")
     return lines
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.9g}"
+
+
+def constants(study: StudyRecords, cell: Cell) -> dict[str, str]:
+    """What every trial of a searched cell had in common: hyperparameters that were not sampled, by name."""
+    trials, sampled = study.runs("search", cell), study.spec.space_for(cell.method)
+    found = {name: trials[name].dropna().unique() for name in study.spec.hyperparameters if name in trials}
+    return {name: _value(one[0]) for name, one in found.items() if name not in sampled and len(one) == 1}
 
 
 def _data(study: StudyRecords, cell: Cell) -> list[str]:

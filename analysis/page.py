@@ -8,6 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: Parts of the script in the order they build on each other.
+_SCRIPTS = ("page", "tables", "plot", "cells", "scores", "neighbours")
 
 
 def render(template: str, **shown: object) -> str:
@@ -16,5 +18,10 @@ def render(template: str, **shown: object) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    css, script = (Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
-    return environment.get_template(template).render(css=css, script=script, **shown)
+    css = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment.get_template(template).render(css=css, script=Markup(script()), **shown)
+
+
+def script() -> str:
+    """All of the script, without which a page is read as it is written."""
+    return "\n".join((TEMPLATES / "js" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)

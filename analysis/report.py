@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +9,19 @@ from pathlib import Path
 from markupsafe import Markup
 
 from analysis import report_facts
-from analysis.figures import WrittenFigure, write_dataset_figures
+from analysis.figures import Files, WrittenFigure, write_dataset_figures
+from analysis.figures.embedding import Embedding, embedding_for
+from analysis.interactive import page_data
 from analysis.names import dataset_label
 from analysis.page import render
 from analysis.study_records import StudyRecords
 from analysis.tables import html_tables
-from analysis.tables.formats import to_html
+from analysis.tables.formats import csv_link, to_html
 from analysis.tables.table import Table
 from hasher.files import write_atomically
 
-#: Larger SVG files give way to the PNG of the same figure.
-LARGEST_SVG = 160_000
+#: Longer tables of figures are files beside them and not in the report: those with every trial of a large study.
+LARGEST_CSV = 60_000
 #: CSS pixels an inch.
 PIXELS = 96
 
@@ -57,7 +58,8 @@ INTRODUCTIONS = {
 
 @dataclass(frozen=True)
 class _Image:
-    """A figure as the template shows it; `image` is a data URI, None where there was nothing to draw."""
+    """A figure as the template shows it; `image` is a data URI, None where there was nothing to draw, and `csv` a link
+    to its numbers, or nothing."""
 
     key: str
     title: str
@@ -66,6 +68,7 @@ class _Image:
     image: str | None
     width: int
     height: int
+    csv: Markup
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,14 @@ def _render(study: StudyRecords, parts: list[_Part]) -> str:
         origin=report_facts.origin(study),
         reservations=report_facts.reservations(study),
         commands=report_facts.commands(study),
+        page_data=page_data(study),
     )
 
 
 def _part(study: StudyRecords, dataset: str) -> _Part:
-    name = dataset_label(dataset)
+    name, embed = dataset_label(dataset), embedding_for(len(study.datasets))
     written = write_dataset_figures(study, dataset)
-    figures = {section: [_image(one, name) for one in found] for section, found in written.items()}
+    figures = {section: [_image(one, name, embed) for one in found] for section, found in written.items()}
     tables = {
         str(section): [Markup(table) for table in found] for section, found in html_tables(study, dataset).items()
     }
@@ -121,13 +125,19 @@ def _run_tables(study: StudyRecords) -> list[Table]:
     return [report_facts.counts_table(study), *space, report_facts.scores_table(study)]
 
 
-def _image(written: WrittenFigure, dataset: str) -> _Image:
+def _image(written: WrittenFigure, dataset: str, embed: Embedding) -> _Image:
     figure, files = written.figure, written.files
     alt = f"Figure: {figure.title}, {dataset}. The caption says what it shows."
     if files is None:
-        return _Image(figure.key, figure.title, figure.caption, alt, None, 0, 0)
-    small = files.svg.stat().st_size <= LARGEST_SVG
-    kind, content = ("svg+xml", files.svg.read_bytes()) if small else ("png", files.png.read_bytes())
-    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+        return _Image(figure.key, figure.title, figure.caption, alt, None, 0, 0, Markup())
+    uri = embed(files)
     width, height = round(files.width * PIXELS), round(files.height * PIXELS)
-    return _Image(figure.key, figure.title, figure.caption, alt, uri, width, height)
+    return _Image(
+        figure.key, figure.title, figure.caption, alt, uri, width, height, _csv(files, f"{figure.title}, {dataset}")
+    )
+
+
+def _csv(files: Files, title: str) -> Markup:
+    if files.csv is None or files.csv.stat().st_size > LARGEST_CSV:
+        return Markup()
+    return Markup(csv_link(title, files.csv.read_text(encoding="utf-8")))

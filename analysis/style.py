@@ -10,11 +10,12 @@ HAGCN's filters have a colour each; any other family has one colour, and its met
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from matplotlib.colors import to_hex, to_rgb
 
+from analysis.names import label
 from hasher.methods.registry import methods
 
 #: Of the filters, from dark to light.
@@ -31,15 +32,17 @@ DIVERGING = "PuOr"
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, marker and line of one method."""
+    """Colour, marker and line of one method, and the label of what is drawn so."""
 
     colour: str
     marker: str
     line: Any = "-"
+    label: str = field(default="", compare=False, repr=False)
 
     def line_style(self, **changes: Any) -> dict[str, Any]:
         """Arguments for `Axes.plot`; `changes` replace some."""
-        return {"color": self.colour, "marker": self.marker, "linestyle": self.line, **changes}
+        named = {"label": self.label} if self.label else {}
+        return {"color": self.colour, "marker": self.marker, "linestyle": self.line, **named, **changes}
 
 
 METHODS: dict[str, Look] = {
@@ -84,6 +87,10 @@ _PALE_OF = {"HAGCN": GOLD, **{family: colour for family, (colour, _) in FAMILIES
 
 def look(method: str) -> Look:
     """The look of a method or reference by its name in the records."""
+    return replace(_look(method), label=label(method))
+
+
+def _look(method: str) -> Look:
     known = METHODS.get(method) or BACKGROUND.get(method)
     if known is not None:
         return known

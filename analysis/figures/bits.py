@@ -139,6 +139,7 @@ def _draw_printed(panel: Axes, printed: Printed, place: dict[int, int]) -> None:
         panel.plot(
             [place[bits] for bits in numbers], list(numbers.values()), color=look.colour, linestyle=style.PAPER_LINE,
             linewidth=1.1, marker=look.marker, markersize=3.5, markerfacecolor="white", zorder=2,
+            label=f"{look.label} (the paper)",
         )  # fmt: skip
 
 

@@ -57,13 +57,16 @@ def _draw_balance(found: dict[int, dict[str, np.ndarray]]) -> Figure:
                 panel.text(0.02, row, "–", va="center")
                 continue
             colour = style.look(method).colour
-            panel.boxplot(
+            drawn = panel.boxplot(
                 values[method], positions=[row], orientation="horizontal", widths=0.6, patch_artist=True,
                 boxprops={"facecolor": colour, "alpha": 0.75, "edgecolor": colour},
                 medianprops={"color": "white", "linewidth": 2}, whiskerprops={"color": colour},
                 capprops={"color": colour},
                 flierprops={"marker": ".", "markersize": 3, "markerfacecolor": colour, "markeredgecolor": "none"},
             )  # fmt: skip
+            drawn["medians"][0].set_label("median")
+            for whisker in drawn["whiskers"]:
+                whisker.set_label("quartile and whisker")
         panel.set_yticks(range(len(methods)), [label(method) for method in methods])
         panel.set_ylim(len(methods) - 0.5, -0.5)
         panel.set_xlim(left=-0.01)

@@ -57,7 +57,8 @@ def _draw(found: dict[int, Curves], emphasis: Emphasis, paper: dict[str, pd.Data
                 continue
             colour = style.look(method).colour
             panel.plot(
-                reading["x"], reading["map"], color=colour, linestyle=style.PAPER_LINE, linewidth=1, alpha=0.7
+                reading["x"], reading["map"], color=colour, linestyle=style.PAPER_LINE, linewidth=1, alpha=0.7,
+                label=f"{style.look(method).label} (the paper)",
             )  # fmt: skip
         method_curves.plot(panel, curves, emphasis)
         canvas.log_axis(panel)

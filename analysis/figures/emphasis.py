@@ -77,4 +77,4 @@ def _emphasis(results: DatasetResults) -> Emphasis:
 
 def pale_line(method: str) -> dict[str, Any]:
     """Arguments for `Axes.plot` of a method that stands back."""
-    return style.pale(family_of(method)).line_style(linewidth=1.0, zorder=1)
+    return style.pale(family_of(method)).line_style(linewidth=1.0, zorder=1, label=label(method))

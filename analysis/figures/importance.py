@@ -14,6 +14,9 @@ from analysis.names import label
 from analysis.results import DatasetResults
 from analysis.wording import hyperparameter
 
+#: What the mark beside a bar stands for.
+ABOVE = "shown above this"
+
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family."""
@@ -43,19 +46,21 @@ def _draw(found: list[Importances]) -> Figure:
     grid = canvas.facets([label(one.method) for one in found], height=0.6 + 0.19 * len(names), sharex=True, sharey=True)
     for panel, one in zip(grid.panels, found, strict=True):
         shares = [one.of[name].share if name in one.of else 0.0 for name in names]
-        panel.barh(range(len(names)), shares, color=style.look(one.method).colour, height=0.7, alpha=0.85)
+        panel.barh(
+            range(len(names)), shares, color=style.look(one.method).colour, height=0.7, alpha=0.85, label="importance"
+        )
         for row, name in enumerate(names):
             if name not in one.of:
                 panel.text(0.01, row, "–", va="center")
             else:
                 chance = min(1.0, one.of[name].by_chance)
                 panel.plot([chance, chance], [row - 0.4, row + 0.4], color="white", linewidth=3)
-                panel.plot([chance, chance], [row - 0.4, row + 0.4], color=style.BLACK, linewidth=1.3)
+                panel.plot([chance, chance], [row - 0.4, row + 0.4], color=style.BLACK, linewidth=1.3, label=ABOVE)
         panel.grid(visible=False, axis="y")
         panel.set_xlim(0, 1)
         panel.set_yticks(range(len(names)), [hyperparameter(name) for name in names])
     grid.label("share of the importance", "")
     bar = canvas.handle(style.Look(style.GREY, ""), linewidth=7)
     tick = canvas.handle(style.Look(style.BLACK, "|", ""), markersize=12, markeredgewidth=1.3)
-    grid.legend([bar, tick], ["importance", "shown above this"])
+    grid.legend([bar, tick], ["importance", ABOVE])
     return grid.figure

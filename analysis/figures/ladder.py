@@ -89,4 +89,4 @@ def _draw_references(panel: Axes, of_all: Ladder) -> None:
     for place, (name, level) in enumerate(zip(_REFERENCES, of_all.rungs, strict=False)):
         look = style.look(name)
         panel.plot([place, 3.45], [level, level], color=look.colour, linestyle=look.line, linewidth=1.1, zorder=2)
-        panel.plot([place], [level], color=look.colour, marker=look.marker, markersize=7, zorder=3)
+        panel.plot([place], [level], color=look.colour, marker=look.marker, markersize=7, zorder=3, label=look.label)

@@ -169,12 +169,15 @@ def _draw_curves(results: DatasetResults, curves: pd.DataFrame, methods: list[st
 
 def _draw_curve(panel: Axes, curve: pd.DataFrame, state: str, colour: str, winner: bool) -> None:
     epochs, scores = curve["epoch"], curve["score"]
+    name = f"{curve['bits'].iloc[0]} bits, trial {curve['index'].iloc[0]}, {'winner' if winner else state}"
     if state == "complete":
-        panel.plot(epochs, scores, color=colour, linewidth=2.6 if winner else 0.8, alpha=1 if winner else 0.6)
+        panel.plot(
+            epochs, scores, color=colour, linewidth=2.6 if winner else 0.8, alpha=1 if winner else 0.6, label=name
+        )
         return
     stopped = state in ("pruned", "timeout")
     dashes, end, shade = ((0, (3, 1.5)), "|", style.GREY) if stopped else (":", "x", style.BLACK)
-    panel.plot(epochs, scores, color=shade, linestyle=dashes, linewidth=0.9)
+    panel.plot(epochs, scores, color=shade, linestyle=dashes, linewidth=0.9, label=name)
     scored = scores.notna()
     if scored.any():
         panel.plot(epochs[scored].iloc[-1], scores[scored].iloc[-1], end, color=shade, markersize=6)

@@ -24,6 +24,7 @@ from study.record.export import family_of
 
 #: Hyperparameters that a figure has room for.
 MOST_AXES = 12
+OTHERS = "other trials"
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
@@ -64,7 +65,7 @@ class Axis:
 
 _PRUNED: dict[str, Any] = {
     "marker": "o", "linestyle": "", "markersize": 3.2, "markerfacecolor": "none", "color": style.GREY,
-    "markeredgewidth": 0.6, "alpha": 0.6,
+    "markeredgewidth": 0.6, "alpha": 0.6, "label": "pruned",
 }  # fmt: skip
 
 
@@ -145,6 +146,7 @@ def _draw_slices(results: DatasetResults, axes: list[Axis]) -> Figure:
             panel.plot(
                 positions[of_method], complete["shortfall"].to_numpy()[of_method],
                 marker=look.marker, linestyle="", color=look.colour, markersize=3.6, alpha=0.6, markeredgewidth=0,
+                label=label(one),
             )  # fmt: skip
         _scale(panel, axis)
     grid.label("", "below cell's best")
@@ -204,10 +206,10 @@ def _draw_parallel(results: DatasetResults, axes: list[Axis], methods: list[str]
 
     for panel, one in zip(grid.panels, methods, strict=True):
         for row in heights(results.complete[results.complete["method"] == one]):
-            panel.plot(columns, row, color=style.GREY, linewidth=0.5, alpha=0.5, zorder=1)
+            panel.plot(columns, row, color=style.GREY, linewidth=0.5, alpha=0.5, zorder=1, label=OTHERS)
         winners = results.winners[results.winners["method"] == one].sort_values("bits")
         for bits, row in zip(winners["bits"], heights(winners), strict=True):
-            look = style.Look(style.look(one).colour, markers[int(bits)])
+            look = style.Look(style.look(one).colour, markers[int(bits)], label=f"winner, {bits} bits")
             panel.plot(columns, row, **look.line_style(linewidth=1.3, markersize=4.5), zorder=3)
         panel.set_yticks([])
         panel.set_ylim(-0.08, 1.08)
@@ -222,7 +224,7 @@ def _draw_parallel(results: DatasetResults, axes: list[Axis], methods: list[str]
         tick.set(ha="right", rotation_mode="anchor")
     winning = [style.Look(style.GREY, markers[bits]) for bits in results.bits]
     handles = [*map(canvas.handle, winning), canvas.handle(style.Look(style.GREY, ""), linewidth=0.5)]
-    canvas.legend_below(grid.figure, handles, [*(f"winner, {bits} bits" for bits in results.bits), "other trials"])
+    canvas.legend_below(grid.figure, handles, [*(f"winner, {bits} bits" for bits in results.bits), OTHERS])
     return grid.figure
 
 

@@ -20,6 +20,7 @@ from analysis.wording import counted, hyperparameter, listed
 
 #: Trials of a value of which a median is drawn.
 FEWEST = 3
+MEDIAN = "median of trials"
 
 #: The paper's readings of a method, drawn into a panel with or without the numbers of their scale.
 Paper = Callable[[Axes, pd.DataFrame, bool], None]
@@ -106,10 +107,10 @@ def _draw(results: DatasetResults, found: dict[str, _Sweep], name: str, paper: s
         for length, trials in sweep.trials.groupby("bits"):
             panel.plot(
                 trials["value"], trials["score"], markers[int(str(length))], color=look.colour, alpha=0.55,
-                markersize=4, markeredgewidth=0,
+                markersize=4, markeredgewidth=0, label=f"{length} bits",
             )  # fmt: skip
         if len(sweep.medians):
-            panel.plot(sweep.medians.index, sweep.medians, color=look.colour, linewidth=2)
+            panel.plot(sweep.medians.index, sweep.medians, color=look.colour, linewidth=2, label=MEDIAN)
         if one in printed:
             right = number % 2 == 1 or number == len(found) - 1
             _PAPER[paper](panel, printed[one], right)
@@ -117,7 +118,7 @@ def _draw(results: DatasetResults, found: dict[str, _Sweep], name: str, paper: s
     grid.label(hyperparameter(name), f"validation {results.metric}")
     samples = {f"{length} bits": style.Look(style.GREY, markers[length], "") for length in bits}
     if any(len(sweep.medians) for sweep in found.values()):
-        samples["median of trials"] = style.Look(style.GREY, "")
+        samples[MEDIAN] = style.Look(style.GREY, "")
     if printed:
         samples[SCALE] = style.Look(style.GREY, "", style.PAPER_LINE)
     grid.legend([canvas.handle(one) for one in samples.values()], list(samples))
@@ -126,7 +127,7 @@ def _draw(results: DatasetResults, found: dict[str, _Sweep], name: str, paper: s
 
 def _paper_orders(panel: Axes, reading: pd.DataFrame, scale_shown: bool) -> None:
     other = panel.twinx()
-    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1)
+    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1, label=SCALE)
     paper_scale(other, ORDER, scale_shown)
 
 
@@ -136,7 +137,7 @@ def _paper_thresholds(panel: Axes, reading: pd.DataFrame, scale_shown: bool) -> 
     paper_scale(scale, THRESHOLD, scale_shown)
     other = scale.twiny()
     other.grid(visible=False)
-    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1)
+    other.plot(reading["x"], reading["map"], color=style.GREY, linestyle=style.PAPER_LINE, linewidth=1.1, label=SCALE)
     other.invert_xaxis()
     other.tick_params(axis="x", colors=style.GREY, labelsize=7)
     other.set_xlabel("threshold τ", color=style.GREY, fontsize=7.5)

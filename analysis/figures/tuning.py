@@ -63,7 +63,7 @@ def _draw(results: DatasetResults, found: Curves, levels: dict[int, float]) -> F
     grid = canvas.facets([f"{bits} bits" for bits in found], sharey=True)
     for panel, (bits, curves) in zip(grid.panels, found.items(), strict=True):
         if bits in levels:
-            panel.axhline(levels[bits], color=style.GREY, linestyle=(0, (4, 3)), linewidth=1.2)
+            panel.axhline(levels[bits], color=style.GREY, linestyle=(0, (4, 3)), linewidth=1.2, label=label(RIVAL))
         for name, curve in curves.items():
             k = np.arange(1, len(curve.expected) + 1)
             if emphasis.is_pale(name):

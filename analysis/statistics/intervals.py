@@ -61,3 +61,10 @@ def bootstrap_interval(
     half = float(stats.t.ppf((1 + level) / 2, mean_error(values).degrees_of_freedom)) * error
     mean = float(values.mean())
     return Interval(mean - half, mean + half)
+
+
+def error_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
+    """The same without resampling: mean ± t · the standard error of `mean_error`, for (seeds, queries) values."""
+    error, mean = mean_error(values), float(values.mean())
+    half = float(stats.t.ppf((1 + level) / 2, error.degrees_of_freedom)) * error.standard_error
+    return Interval(mean - half, mean + half)

@@ -138,7 +138,7 @@ def to_html(table: Table) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in _notes(table, "Bold", "shaded"))
     return (
         f'<figure class="table">\n<figcaption>{html.escape(table.title)}</figcaption>\n'
-        f'<div class="tools">{_csv_link(table)}</div>\n'
+        f'<div class="tools">{csv_link(table.title, to_csv(table))}</div>\n'
         f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>\n"
         + (f'<ul class="notes">{notes}</ul>\n' if notes else "")
@@ -146,12 +146,11 @@ def to_html(table: Table) -> str:
     )
 
 
-def _csv_link(table: Table) -> str:
-    """The table's CSV file as a link that holds it, so that a page needs neither a file nor a script for it."""
-    file = re.sub(r"\W+", "-", table.title.lower()).strip("-")
-    label = html.escape(f"CSV: {table.title}")
-    content = f"data:text/csv;charset=utf-8,{quote(to_csv(table))}"
-    return f'<a href="{content}" download="{file}.csv" aria-label="{label}">CSV</a>'
+def csv_link(title: str, csv: str) -> str:
+    """A CSV file as a link that holds it, so that a page needs neither a file nor a script for it."""
+    file = re.sub(r"\W+", "-", title.lower()).strip("-")
+    content = f"data:text/csv;charset=utf-8,{quote(csv, safe='/,:;()=+')}"
+    return f'<a href="{content}" download="{file}.csv" aria-label="{html.escape(f"CSV: {title}")}">CSV</a>'
 
 
 def _html_row(table: Table, index: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hasher.methods import registry
+from tests.analysis.browser import Browser, opened_browser
 from tests.analysis.synthetic import make_spec, write_study
 from tests.analysis.toys import RIVALS, Toy
 
@@ -37,3 +38,10 @@ def rivals() -> Iterator[tuple[Toy, ...]]:
         registry.methods.cache_clear()
         yield RIVALS
     registry.methods.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests; each opens its own page."""
+    with opened_browser() as found:
+        yield found

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from analysis.figures import dataset_figures
+from analysis.page import script
 from analysis.report import SECTION_TITLES, write_report
 from analysis.report_facts import commands, reservations
 from analysis.study_records import load_study
@@ -85,7 +86,8 @@ def test_each_figure_is_drawn_or_says_why_not(report):
         assert {key for key, figure in found.items() if figure.drawing is None} == MISSING[name]
         for key, figure in found.items():
             files = {path.suffix for path in (study.folder.path / "figures" / dataset).glob(f"{key}.*")}
-            assert files == (set() if key in MISSING[name] else {".svg", ".png"})
+            numbers = set() if key == "nearest-neighbours" else {".csv"}
+            assert files == (set() if key in MISSING[name] else {".svg", ".png", *numbers})
             assert figure.sentence.startswith("Nothing to draw because") == (key in MISSING[name])
             assert not re.search(r"\b(nan|inf|None)\b", figure.sentence)
             assert figure.sentence in page.text()
@@ -105,7 +107,9 @@ def test_it_needs_no_other_file_and_no_network(report):
                     name == "href" and value[:1] == "#" and value[1:] in identifiers
                 )
         assert not any(name.startswith("on") for name in attributes)
-    assert page.all("script") == [{}] and not re.search(r"fetch|XMLHttp|import|https?:", page.text("script"))
+    assert page.all("script") == [{"type": "application/json", "id": "page-data"}, {}]
+    code = script().replace("http://www.w3.org/2000/svg", "")  # a name that SVG has to be asked for by
+    assert script() in html and not re.search(r"fetch|XMLHttp|import|https?:", code)
     styles = page.text("style") + " ".join(attributes.get("style") or "" for _, attributes in page.tags)
     assert "url(" not in styles and "@import" not in styles
     assert len(html) < 8e6
@@ -172,7 +176,7 @@ def test_what_the_user_named_is_text_and_not_html(tmp_path):
     spec = path / "study.yaml"
     spec.write_text(spec.read_text().replace("Scores drawn from", "'<script>alert(1)</script> & more'  #"))
     html = write_report(load_study(path)).read_text(encoding="utf-8")
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html and html.count("<script") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in html and html.count("<script") == 2
 
 
 def test_where_the_keys_are_from_is_said_where_it_was_kept(tmp_path):

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import json
 import re
-import shutil
-import subprocess
 from urllib.parse import unquote
 
 import pytest
 
-from analysis.page import TEMPLATES
-from analysis.report import write_report
-from analysis.study_records import load_study
+from analysis.page import script
 from analysis.tables.formats import to_csv, to_html
 from analysis.tables.table import MISSING, Column, Entry, Table, number, with_spread
-from tests.analysis.degenerate import STUDIES
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+from tests.analysis.browser import console, show
 
 COLUMNS = [Column("method", "Method", "left"), Column("score", "Score"), Column("p", "p")]
 VALUES = {
@@ -53,30 +45,18 @@ const type = (text) => {
   return shown(long);
 };
 said.filtered = [type("2 ROW"), long.querySelector("output").value, type("none").length, type("").length];
-document.body.append(Object.assign(document.createElement("pre"), { id: "said", textContent: JSON.stringify(said) }));
+return said;
 """
 
 
 @pytest.fixture(scope="module")
-def answer(tmp_path_factory):
+def answer(browser, tmp_path_factory):
     """What `PROBE` has said of the two tables."""
-    scripts = [(TEMPLATES / "report.js").read_text(encoding="utf-8"), PROBE]
-    page = "".join([to_html(SHORT), to_html(LONG), *(f"<script>{script}</script>" for script in scripts)])
-    found, _ = opened(f"<!doctype html><meta charset=utf-8>{page}", tmp_path_factory.mktemp("page"))
-    said = re.search('<pre id="said">(.*?)</pre>', found)
-    assert said, "the probe has ended before its last line"
-    return json.loads(html.unescape(said[1]))
-
-
-def opened(page, folder):
-    """A page after its scripts have run, and what was written to the console."""
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed")
-    (folder / "page.html").write_text(page, encoding="utf-8")
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-               f"--user-data-dir={folder / 'profile'}", "--dump-dom", (folder / "page.html").as_uri()]  # fmt: skip
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return ran.stdout, [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
+    page = tmp_path_factory.mktemp("page") / "page.html"
+    tables = f"{to_html(SHORT)}{to_html(LONG)}<script>{script()}</script>"
+    page.write_text(f"<!doctype html><meta charset=utf-8>{tables}", encoding="utf-8")
+    show(browser, page)
+    return browser.execute_script(PROBE)
 
 
 def test_headings_sort_by_value_both_ways_and_back(answer):
@@ -100,11 +80,9 @@ def test_long_tables_alone_are_filtered(answer):
     assert answer["filtered"] == [rows, f"{len(rows)} of 30 rows", 0, 30]
 
 
-def test_a_whole_report_says_nothing_on_the_console(tmp_path):
-    page = write_report(load_study(STUDIES["bare"](tmp_path))).read_text(encoding="utf-8")
-    found, said = opened(page, tmp_path)
-    assert opened("<script>console.error('heard')</script>", tmp_path)[1]
-    assert said == [] and found.count("<button") > page.count("<button") == 0
+def test_messages_of_the_console_are_heard(browser):
+    show(browser, "data:text/html,<script>console.error('heard')</script>")
+    assert any("heard" in message for message in console(browser)) and console(browser) == []
 
 
 @pytest.mark.parametrize("table", [SHORT, LONG])

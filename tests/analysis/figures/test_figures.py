@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from analysis import style
 from analysis.figures import dataset_figures
 from analysis.figures.bits import LEAST_SPAN
+from analysis.figures.drawn_data import drawn_data
 from analysis.figures.search import Axis
 from analysis.figures.writing import write_figure
 from analysis.names import label
@@ -46,12 +48,18 @@ def test_files_are_the_same_every_time_and_vanish_with_what_they_show(tmp_path):
     study = load_study(STUDIES["smallest"](tmp_path))
     curves, balance = figures_of(study)["learning-curves"], figures_of(study)["bit-balance"]
     written = [write_figure(figure, tmp_path).files for figure in (curves, balance)]
-    before = [(file.svg.read_bytes(), file.png.read_bytes()) for file in written]
+    before = [(file.svg.read_bytes(), file.png.read_bytes(), file.csv.read_text()) for file in written]
     written = [write_figure(figure, tmp_path).files for figure in (curves, balance)]
-    assert [(file.svg.read_bytes(), file.png.read_bytes()) for file in written] == before
+    assert [(file.svg.read_bytes(), file.png.read_bytes(), file.csv.read_text()) for file in written] == before
     study.folder.curves.unlink()
     assert write_figure(figures_of(load_study(study.folder.path))["learning-curves"], tmp_path).files is None
-    assert {path.name for path in tmp_path.glob("*.*g")} == {"bit-balance.svg", "bit-balance.png"}
+    assert {path.name for path in tmp_path.glob("*.*")} == {f"bit-balance.{kind}" for kind in ("svg", "png", "csv")}
+
+
+def test_the_numbers_of_every_figure_are_a_table_of_named_series(full):
+    for key, figure in full[2].items():
+        table = pd.read_csv(io.StringIO(drawn_data(figure)))
+        assert len(table) > 2 and ("value" in table or table["series"].notna().all()), key
 
 
 def test_a_method_has_one_colour_and_marker_in_all_figures(full):
