@@ -2,12 +2,15 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.linalg
 import torch
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
+
+# What PyTorch cannot take of several graphs at once by itself is an operator with a rule for it (`torch.vmap`).
 
 #: Laplacian eigenvalues closer than this count as one. Equal ones differ by the rounding of Â, about 1e-7 in float32.
 SAME_EIGENVALUE = 1e-5
@@ -47,21 +50,28 @@ def knn_graph(features: Tensor, k: int, edge_power: float) -> Tensor:
     if k == 0:
         return features.new_zeros(n, n)
     unit = torch.nn.functional.normalize(features, dim=1)
-    cosine = (unit @ unit.T).fill_diagonal_(-torch.inf)
+    cosine = unit @ unit.T
+    cosine.diagonal().fill_(-torch.inf)
     kth_largest = _kth_largest(cosine, k)
     rounding = 8 * torch.finfo(cosine.dtype).eps
     linked = cosine >= kth_largest - rounding
-    cosine.clamp_(min=0)
-    nearest = cosine.amax(dim=1).clamp_(min=LEAST_COSINE).rsqrt_()
-    weights = cosine.mul_(nearest).mul_(nearest[:, None]).clamp_(max=1).pow_(edge_power) * linked
+    cosine = cosine.clamp(min=0)
+    nearest = cosine.amax(dim=1).clamp(min=LEAST_COSINE).rsqrt_()
+    weights = cosine.mul_(nearest).mul_(nearest[:, None]).clamp(max=1).pow_(edge_power) * linked
     return torch.maximum(weights, weights.T)
 
 
+@torch.library.custom_op("hasher::kth_largest", mutates_args=())
 def _kth_largest(matrix: Tensor, k: int) -> Tensor:
-    """The k-th largest entry of every row: (n, m) → (n, 1)."""
+    """The k-th largest entry of every row: (…, n, m) → (…, n, 1)."""
     if matrix.device.type == "cpu":  # numpy's vectorised sort takes a sixth of the time of PyTorch's top-k there
-        return torch.from_numpy(np.sort(matrix.numpy(), axis=1)[:, -k, None])
-    return matrix.topk(k, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+        return torch.from_numpy(np.sort(matrix.numpy(), axis=-1)[..., -k, None])
+    return matrix.topk(k, dim=-1, sorted=False).values.amin(dim=-1, keepdim=True)
+
+
+@_kth_largest.register_vmap
+def _(info: Any, dims: tuple[int, None], matrix: Tensor, k: int) -> tuple[Tensor, int]:
+    return _kth_largest(matrix.movedim(dims[0], 0), k), 0
 
 
 @torch.no_grad()
@@ -83,15 +93,25 @@ def normalised_adjacency(weights: Tensor) -> Tensor:
     return scale[:, None] * looped * scale
 
 
+@torch.library.custom_op("hasher::eigh", mutates_args=())
 def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """`torch.linalg.eigh`, but a NaN, an infinity or iterations without an end give NaN, and no exception.
 
-    So a training run that diverges is seen to do so by its loss.
+    So a training run that diverges is seen to do so by its loss, and by its own where several are side by side.
     """
     if matrix.isfinite().all():
         with suppress(torch.linalg.LinAlgError):
             return torch.linalg.eigh(matrix)
     return matrix.new_full(matrix.shape[:-1], torch.nan), torch.full_like(matrix, torch.nan)
+
+
+@eigh.register_vmap
+def _(info: Any, dims: tuple[int], matrix: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    stacked = matrix.movedim(dims[0], 0)
+    eigenvalues, eigenvectors = eigh(stacked)
+    if eigenvalues.isnan().any():  # of one of them
+        eigenvalues, eigenvectors = map(torch.stack, zip(*map(eigh, stacked), strict=True))
+    return (eigenvalues, eigenvectors), (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +137,31 @@ class Graph:
         Which vectors stand for a repeated eigenvalue is arbitrary: taking only some of them would depend on the order
         of the nodes. `count` is at least 1, and clipped to n.
         """
-        # In float64: a subspace of eigenvectors is as wrong as the rounding error divided by the gap to the next one.
-        adjacency = self.adjacency.double()
-        count = min(count, len(adjacency))
-        largest, eigenvectors = _largest_eigenpairs(adjacency, count + 1)
-        if len(largest) == count + 1 and largest[-2] - largest[-1] <= SAME_EIGENVALUE:
-            largest, eigenvectors = _largest_eigenpairs(adjacency, len(adjacency))
-        taken = ~(largest < largest[count - 1] - SAME_EIGENVALUE)  # also takes NaN
-        return (1 - largest[taken]).to(self.adjacency.dtype), eigenvectors[:, taken].to(self.adjacency.dtype)
+        return _lowest_eigenpairs(self.adjacency, count)
+
+
+@torch.library.custom_op("hasher::lowest_eigenpairs", mutates_args=())
+def _lowest_eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """`Graph.lowest_eigenpairs` of the Laplacian of Â (n, n)."""
+    # In float64: a subspace of eigenvectors is as wrong as the rounding error divided by the gap to the next one.
+    adjacency = matrix.double()
+    count = min(count, len(adjacency))
+    largest, eigenvectors = _largest_eigenpairs(adjacency, count + 1)
+    if len(largest) == count + 1 and largest[-2] - largest[-1] <= SAME_EIGENVALUE:
+        largest, eigenvectors = _largest_eigenpairs(adjacency, len(adjacency))
+    taken = ~(largest < largest[count - 1] - SAME_EIGENVALUE)  # also takes NaN
+    return (1 - largest[taken]).to(matrix.dtype), eigenvectors[:, taken].to(matrix.dtype)
+
+
+@_lowest_eigenpairs.register_vmap
+def _(info: Any, dims: tuple[int, None], matrix: Tensor, count: int) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    """As many pairs of each graph as of the one that has most: vectors of zeros, which no filter lets anything through,
+    fill up the others."""
+    pairs = [_lowest_eigenpairs(each, count) for each in matrix.movedim(dims[0], 0)]
+    most = max(len(eigenvalues) for eigenvalues, _ in pairs)
+    filled = [[torch.nn.functional.pad(part, (0, most - part.shape[-1])) for part in pair] for pair in pairs]
+    eigenvalues, eigenvectors = map(torch.stack, zip(*filled, strict=True))
+    return (eigenvalues, eigenvectors), (0, 0)
 
 
 def _largest_eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:

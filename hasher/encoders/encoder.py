@@ -13,9 +13,9 @@ def centred(features: Tensor, mean: Tensor) -> Tensor:
     return features - mean
 
 
-def at_length_one(features: Tensor, mean: Tensor) -> Tensor:
-    """`features` (n, d) less their mean (d,), at length 1; a zero vector stays zero."""
-    vectors = features - mean
+def at_length_one(features: Tensor, mean: Tensor, out: Tensor | None = None) -> Tensor:
+    """`features` (n, d) less their mean (d,), at length 1; a zero vector stays zero. In `out` where given."""
+    vectors = torch.sub(features, mean, out=out)
     return vectors.div_(torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_(min=1e-12))
 
 
@@ -44,6 +44,11 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """Raw embeddings (n, d) → the real values whose signs are the hash code (n, b)."""
+
+    def forward_within(self, features: Tensor, scratch: Tensor) -> Tensor:
+        """`forward`, bit for bit; `scratch` (n, d) is memory that it may write to instead of taking more."""
+        outputs: Tensor = self(features)
+        return outputs
 
 
 class LinearEncoder(Encoder):

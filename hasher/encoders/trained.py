@@ -25,9 +25,12 @@ class TrainedEncoder(Encoder):
         return self.to_bits.out_features
 
     @torch.no_grad()  # embeddings are given; this way the steps can be done in place, in half the time
-    def normalise(self, features: Tensor) -> Tensor:
-        """Centre on the training mean, scale to length sqrt(d)/5: (n, d) → (n, d). A zero vector stays zero."""
-        return at_length_one(features, self.mean).mul_(features.shape[1] ** 0.5 / 5)
+    def normalise(self, features: Tensor, out: Tensor | None = None) -> Tensor:
+        """Centre on the training mean, scale to length sqrt(d)/5: (n, d) → (n, d). A zero vector stays zero.
+
+        Written to `out` (n, d) if there is one.
+        """
+        return at_length_one(features, self.mean, out).mul_(features.shape[1] ** 0.5 / 5)
 
     @abstractmethod
     def outputs(self, normalised: Tensor) -> Tensor:
@@ -54,6 +57,9 @@ class TrainedEncoder(Encoder):
     def forward(self, features: Tensor) -> Tensor:
         return self.outputs(self.normalise(features))
 
+    def forward_within(self, features: Tensor, scratch: Tensor) -> Tensor:
+        return self.outputs(self.normalise(features, scratch))
+
 
 class OneLayerEncoder(TrainedEncoder):
     """F W of the normalised embedding F."""
@@ -79,7 +85,7 @@ class OneLayerEncoder(TrainedEncoder):
 class RawEncoder(OneLayerEncoder):
     """x W of the embedding x as it is, neither centred nor scaled."""
 
-    def normalise(self, features: Tensor) -> Tensor:
+    def normalise(self, features: Tensor, out: Tensor | None = None) -> Tensor:
         """`features` themselves."""
         return features
 

@@ -65,7 +65,7 @@ class LanczosFilter(GraphFilter):
         n = len(adjacency)
         basis = adjacency.new_zeros(n, self.steps, n)
         tridiagonal = adjacency.new_zeros(n, self.steps, self.steps)
-        basis[:, 0].fill_diagonal_(1)
+        basis[:, 0].diagonal().fill_(1)
         for k in range(self.steps):
             residual = basis[:, k] @ adjacency if k else adjacency
             tridiagonal[:, k, k] = torch.linalg.vecdot(residual, basis[:, k])

@@ -50,6 +50,10 @@ class BiHalfModel(TrainedModel):
         self.config = config
         self.encoder = OneLayerEncoder(mean, config.bits)
 
+    @property
+    def is_stackable(self) -> bool:
+        return True
+
     def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
         outputs = self.encoder.outputs(batch.normalised)
         codes = half_and_half(outputs)
@@ -66,7 +70,7 @@ def half_and_half(outputs: Tensor) -> Tensor:
     It is the nearest of all codes with that many ones. Of equal outputs the first ones of the mini-batch come first.
     """
     order = outputs.argsort(dim=0, descending=True, stable=True)
-    return torch.full_like(outputs, -1.0).scatter_(0, order[: len(outputs) // 2], 1.0)
+    return torch.full_like(outputs, -1.0).scatter(0, order[: len(outputs) // 2], 1.0)
 
 
 class BiHalf(NeuralMethod):

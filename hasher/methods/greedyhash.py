@@ -44,6 +44,10 @@ class GreedyHashModel(TrainedModel):
         self.config = config
         self.encoder = OneLayerEncoder(mean, config.bits)
 
+    @property
+    def is_stackable(self) -> bool:
+        return True
+
     def losses(self, batch: MiniBatch) -> Mapping[str, Tensor]:
         outputs = self.encoder.outputs(batch.normalised)
         similarity = cosine_error(sign_straight_through(outputs), batch.normalised, self.config.pairs)

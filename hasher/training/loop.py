@@ -51,6 +51,14 @@ class TrainedModel(Model):
     encoder: TrainedEncoder
     loss_names: ClassVar[tuple[str, ...]]
 
+    @property
+    def is_stackable(self) -> bool:
+        """Whether `torch.vmap` can take the losses of several models at once (`hasher.training.side_by_side`).
+
+        Not where they draw random numbers, or do what PyTorch has no rule for.
+        """
+        return False
+
     def survey(self, items: TrainingItems, device: torch.device) -> Any:
         """What the objective needs of all training items together; a `MiniBatch` has it."""
         return None
@@ -76,8 +84,44 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+class Learner:
+    """A model with all that a step changes beside it: optimiser, step size, and the encoder's averaged weights."""
+
+    def __init__(self, model: TrainedModel, config: TrainedConfig, items: int) -> None:
+        self.model = model
+        self.average = _average(model.encoder, config.averaging)
+        self._optimiser = model.optimiser(config)
+        self._schedule = _schedule(self._optimiser, config, items)
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of `loss`, a scalar."""
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimiser.step()
+        self._schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model.encoder)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything `load_state_dict` needs to go on as if nothing had happened; tensors and numbers only."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state`, which a learner of the same configuration returned."""
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+
+
 class GradientTraining:
-    """A model, its optimiser and its random state.
+    """A learner and its random state.
 
     The seed decides the initial weights, which `build` draws from torch's global CPU generator, and what mini-batches
     are made of; nothing else is random, so the same seed, data and device give the same hasher.
@@ -97,16 +141,28 @@ class GradientTraining:
         self._random = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.model = build()  # on the CPU, so that a seed means the same weights on every device
+            model = build()  # on the CPU, so that a seed means the same weights on every device
             if config.start == "itq":
-                start_at_itq(self.model.encoder, items, seed)
-        self.model.to(device).eval()
-        self._items = self.model.encoder.normalise(torch.from_numpy(items.features).to(device))
+                start_at_itq(model.encoder, items, seed)
+        model.to(device).eval()
+        self._items = model.encoder.normalise(torch.from_numpy(items.features).to(device))
         self._near = _near(items, config, self._items)
-        self._survey = self.model.survey(items, device)
-        self._optimiser = self.model.optimiser(config)
-        self._schedule = _schedule(self._optimiser, config, len(self._items))
-        self._average = _average(self.model.encoder, config.averaging)
+        self._survey = model.survey(items, device)
+        self.learner = Learner(model, config, len(self._items))
+
+    @property
+    def model(self) -> TrainedModel:
+        """The model in training."""
+        return self.learner.model
+
+    @property
+    def count(self) -> int:
+        """Training items (N)."""
+        return len(self._items)
+
+    def has_items_of(self, other: GradientTraining) -> bool:
+        """Whether both learn from the same items, on the same device."""
+        return self.device == other.device and torch.equal(self._items, other._items)
 
     @property
     def epochs(self) -> int:
@@ -116,12 +172,13 @@ class GradientTraining:
     @property
     def encoder(self) -> Encoder:
         """The encoder as it would be used now: the average of its last steps, where that is asked for."""
-        return self.model.encoder if self._average is None else cast(Encoder, self._average.module)
+        average = self.learner.average
+        return self.model.encoder if average is None else cast(Encoder, average.module)
 
     @property
     def trained(self) -> TrainedModel:
         """The model with that encoder, apart from the one in training where the two differ."""
-        if self._average is None:
+        if self.learner.average is None:
             return self.model
         model = copy.deepcopy(self.model)
         model.encoder.load_state_dict(self.encoder.state_dict())
@@ -133,47 +190,32 @@ class GradientTraining:
         names = self.model.loss_names
         sums = torch.zeros(len(names), device=self.device)
         self.model.train()
-        for batch in cut(self._order().to(self.device), self.config.batch_size):
-            losses = self.model.losses(self._mini_batch(batch))
-            self._optimiser.zero_grad(set_to_none=True)
-            losses["loss"].backward()
-            self._optimiser.step()
-            self._schedule.step()
-            if self._average is not None:
-                self._average.update_parameters(self.model.encoder)
+        for batch in cut(self.order(), self.config.batch_size):
+            losses = self.model.losses(self.mini_batch(batch))
+            self.learner.step(losses["loss"])
             sums += torch.stack([losses[name].detach() for name in names]) * len(batch)  # one transfer an epoch
         self.model.eval()
         self.epoch += 1
         means = (sums / len(self._items)).tolist()
         return EpochResult(self.epoch, dict(zip(names, means, strict=True)), time.perf_counter() - started)
 
-    def _mini_batch(self, items: Tensor) -> MiniBatch:
+    def mini_batch(self, items: Tensor) -> MiniBatch:
+        """What an objective is told of a step with these items (n,)."""
         return MiniBatch(items, self._items[items], self._items, self._survey, self._random)
 
-    def _order(self) -> Tensor:
-        """The items of an epoch, mini-batch after mini-batch."""
+    def order(self) -> Tensor:
+        """The items of the next epoch, mini-batch after mini-batch: int64 (N,), on the device."""
         if self._near is None:
-            return random_order(len(self._items), self._random)
-        return neighbourhood_order(self._near, self.config.leaf_size, self._random)
+            return random_order(len(self._items), self._random).to(self.device)
+        return neighbourhood_order(self._near, self.config.leaf_size, self._random).to(self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `load_state_dict` needs to go on as if nothing had happened; tensors and numbers only."""
-        return {
-            "epoch": self.epoch,
-            "model": self.model.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "schedule": self._schedule.state_dict(),
-            "average": None if self._average is None else self._average.state_dict(),
-            "random": self._random.get_state(),
-        }
+        return {"epoch": self.epoch, **self.learner.state_dict(), "random": self._random.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from `state`, which a training of the same configuration and data returned."""
-        self.model.load_state_dict(state["model"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._schedule.load_state_dict(state["schedule"])
-        if self._average is not None:
-            self._average.load_state_dict(state["average"])
+        self.learner.load_state_dict(state)
         self._random.set_state(state["random"].cpu())
         self.epoch = state["epoch"]
 

@@ -93,7 +93,7 @@ def test_all_python_of_the_pages_is_run_below_or_elsewhere() -> None:
         "README.md",
         *["docs/data.md"] * 3,
         "docs/extending.md",
-        *["docs/python.md"] * 2,
+        *["docs/python.md"] * 3,
     ]
 
 
@@ -151,3 +151,12 @@ def test_the_described_file_of_several_labels_is_a_data_set(tmp_path: Path, monk
     exec(compile(code, "data.md", "exec"), {"features": features(4)})
     data = load_dataset("mine.npz")
     assert data.labels.sum(axis=1).tolist() == [2, 1, 0, 1] and data.class_names == ("sea", "sky", "tree")
+
+
+def test_several_seeds_are_trained_at_once() -> None:
+    [code] = [block.code for block in blocks("python") if "train_all" in block.code]
+    names: dict[str, Any] = {"features": features(120)}
+    exec(compile(code, "python.md", "exec"), names)
+    assert [len(each) for each in names["results"]] == [3] * 5
+    assert {each.shape for each in names["codes"]} == {(120, 32)}
+    assert (names["codes"][0] != names["codes"][1]).any()

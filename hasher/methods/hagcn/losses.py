@@ -68,11 +68,12 @@ def ranking_loss(agreement: Tensor, similarity: Tensor, temperature: float) -> T
     n = len(agreement)
     if n < 3:  # the only other item is the nearest in any case
         return agreement.sum() * 0
-    share = similarity.clone().fill_diagonal_(0)
+    itself = torch.eye(n, dtype=torch.bool, device=agreement.device)
+    share = similarity.masked_fill(itself, 0)
     mass = share.sum(dim=1, keepdim=True)
     share = torch.where(mass > 0, share / mass, 0)
     logits = agreement / temperature
-    others = logits.masked_fill(torch.eye(n, dtype=torch.bool, device=logits.device), -torch.inf)
+    others = logits.masked_fill(itself, -torch.inf)
     entropy = torch.logsumexp(others, dim=1) * (mass > 0).squeeze(1) - (share * logits).sum(dim=1)
     return entropy.mean() / math.log(n - 1)
 

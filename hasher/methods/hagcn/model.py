@@ -43,6 +43,10 @@ class HAGCN(TrainedModel):
         self.norm = nn.LayerNorm(width)
         self.decoder = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, mean.shape[0]))
 
+    @property
+    def is_stackable(self) -> bool:
+        return self.config.input_noise == 0 and (self.config.graph == "batch" or self.config.filter == "none")
+
     def survey(self, items: TrainingItems, device: torch.device) -> DatabaseTensors | None:
         """The graph of all training items as the filter needs it, where it is to look at that."""
         if self.config.graph == "batch" or self.config.filter == "none":
@@ -108,4 +112,4 @@ class HAGCN(TrainedModel):
 def alike(rows: Tensor) -> Tensor:
     """max(0, cosine) of every two rows (n, m): (n, n), without gradient."""
     unit = functional.normalize(rows, dim=1)
-    return (unit @ unit.T).clamp_(min=0)
+    return (unit @ unit.T).clamp(min=0)

@@ -47,6 +47,17 @@ def test_an_output_depends_on_its_own_item_alone(encoder: TrainedEncoder) -> Non
     torch.testing.assert_close(encoder(features), alone)
 
 
+@torch.no_grad()
+def test_memory_to_write_to_changes_neither_outputs_nor_embeddings(encoder: TrainedEncoder) -> None:
+    """NaN in it would show in the outputs; the embeddings are where a step in place would show."""
+    features = torch.randn(50, D) + MEAN
+    given, scratch = features.clone(), torch.full((50, D), torch.nan)
+    found = encoder.forward_within(given, scratch)
+    torch.testing.assert_close(found, encoder(features), rtol=0, atol=0)
+    torch.testing.assert_close(given, features, rtol=0, atol=0)
+    assert found.untyped_storage().data_ptr() != scratch.untyped_storage().data_ptr()
+
+
 def test_batch_normalisation_takes_a_mini_batch_of_one_item_by_its_running_statistics() -> None:
     ours, theirs = BatchNorm(B), torch.nn.BatchNorm1d(B)
     many, one = torch.randn(16, B) * 2 + 1, torch.randn(1, B)
