@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -90,7 +91,8 @@ class Watch:
                 workers += size
             else:
                 ray_ += size
-        session = Path(ray._private.worker._global_node.get_session_dir_path())
+        node: Any = ray._private.worker._global_node
+        session = Path(node.get_session_dir_path())
         return Seen(
             self._runs, driver.memory_info().rss / MIB, driver.num_fds(), driver.num_threads(), ray_ / MIB,
             workers / MIB, _size(self._folder), _size(session),

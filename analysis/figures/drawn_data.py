@@ -41,20 +41,19 @@ def _rows(axes: Axes) -> Iterator[Row]:
     for container in axes.containers:
         if isinstance(container, ErrorbarContainer) and container.lines[0] is not None:
             ends = [segment[:, 1] for segment in container.lines[2][0].get_segments()]
-            yield from _points(axes, str(container.get_label()), container.lines[0].get_xydata(), ends)
+            yield from _points(axes, str(container.get_label()), np.asarray(container.lines[0].get_xydata()), ends)
         elif isinstance(container, BarContainer):
             for bar in container.patches:
                 y, width = bar.get_y() + bar.get_height() / 2, bar.get_width()
                 yield [str(container.get_label()), _number(width), _place(axes.yaxis, y), "", "", ""]
     for line in axes.lines:
         if not str(line.get_label()).startswith("_"):
-            yield from _points(axes, str(line.get_label()), line.get_xydata(), [])
+            yield from _points(axes, str(line.get_label()), np.asarray(line.get_xydata()), [])
     for image in axes.images:
-        values = np.ma.filled(np.ma.asarray(image.get_array(), float), math.nan)
+        values: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), float), math.nan)
         if values.ndim == 2:
             for (row, column), value in np.ndenumerate(values):
-                x, y = _place(axes.xaxis, column), _place(axes.yaxis, row)
-                yield ["", x, y, "", "", _number(value)]
+                yield ["", _place(axes.xaxis, column), _place(axes.yaxis, row), "", "", _number(value)]
 
 
 def _points(axes: Axes, series: str, points: np.ndarray, ends: list[np.ndarray]) -> Iterator[Row]:
@@ -70,10 +69,11 @@ def _points(axes: Axes, series: str, points: np.ndarray, ends: list[np.ndarray])
 def _place(axis: Axis, value: float) -> str:
     """The word at a place of an axis of words, a number otherwise."""
     locator = axis.get_major_locator()
-    if not isinstance(locator, FixedLocator) or not len(locator.locs):
+    places = np.asarray(locator()) if isinstance(locator, FixedLocator) else np.empty(0)
+    if not len(places):
         return _number(value)
-    nearest = int(np.argmin(np.abs(np.asarray(locator.locs) - value)))
-    return _words(axis.get_major_formatter()(locator.locs[nearest], nearest)) or _number(value)
+    nearest = int(np.argmin(np.abs(places - value)))
+    return _words(axis.get_major_formatter()(places[nearest], nearest)) or _number(value)
 
 
 def _number(value: float) -> str:

@@ -63,7 +63,8 @@ def outline(marker: Any) -> str:
     """An SVG path of a matplotlib marker, one high, its curves as a few straight pieces each."""
     known = MarkerStyle(marker)
     drawn = []
-    for curve, code in known.get_path().transformed(known.get_transform()).iter_bezier():
+    bezier: Any = known.get_path().transformed(known.get_transform()).iter_bezier()  # its stubs say no pairs
+    for curve, code in bezier:
         parts = np.linspace(0, 1, _PIECES + 1)[1:] if code in (Path.CURVE3, Path.CURVE4) else [1.0]
         letter = "M" if code == Path.MOVETO else "L"
         drawn += [f"{letter}{x:.2f} {-y:.2f}" for x, y in map(curve, parts)]

@@ -32,7 +32,7 @@ class Storage(Protocol):
 class JournalFile:
     """The study's own."""
 
-    url = None
+    url: str | None = None
 
     @property
     def breaks(self) -> dict[str, Break]:

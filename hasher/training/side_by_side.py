@@ -145,7 +145,7 @@ def _stacked(models: Sequence[TrainedModel]) -> TrainedModel:
     """A model whose parameters and buffers (R, …) are those of R models; it is an objective's with those of one put in
     their place."""
     model = copy.deepcopy(models[0])
-    parameters, buffers = stack_module_state(list(models))  # type: ignore[arg-type]
+    parameters, buffers = stack_module_state(list(models))
     for name, value in chain(parameters.items(), buffers.items()):
         owner, _, own = name.rpartition(".")
         setattr(model.get_submodule(owner), own, nn.Parameter(value.detach()) if name in parameters else value)

@@ -167,5 +167,6 @@ class ForgottenTrials(_NotRestored, tune.Callback):
         trial.config.clear()
         trial.evaluated_params.clear()
         trial.set_experiment_tag("")
-        with suppress(OSError):
-            Path(trial.local_path).rmdir()
+        if trial.local_path:
+            with suppress(OSError):
+                Path(trial.local_path).rmdir()
