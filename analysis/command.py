@@ -24,7 +24,7 @@ from hasher.console import SafeConsole
 from study.record.joining import join
 from study.record.manifest import making, read_manifest
 
-_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "join")
+_COMMANDS = ("make", "explain", "verify", "compare", "seeds", "report", "tuning", "speed", "join")
 #: Columns where the output is no terminal.
 _WIDTH = 240
 
@@ -81,11 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     arms = commands.add_parser("tuning", help="print what other searches found beside a study of random trials")
     arms.add_argument("studies", nargs="+", type=Path, metavar="STUDY", help="that of random trials, then the others")
     arms.set_defaults(run=_tuning)
+    fast = commands.add_parser("speed", help="time the winners' models on this machine: encoding and search")
+    fast.add_argument("study", type=Path, metavar="STUDY")
+    fast.set_defaults(run=_speed)
     parts = commands.add_parser("join", help="make one study of several that are parts of it")
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
     parts.add_argument("--name", required=True, help="of the study that they make, beside the first of them")
     parts.set_defaults(run=_join)
-    for each in (make, one, check, both, seeds, page, arms, parts):
+    for each in (make, one, check, both, seeds, page, arms, fast, parts):
         each.add_argument(
             "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where the data sets are (default: data)"
         )
@@ -157,6 +160,13 @@ def _report(options: argparse.Namespace, console: SafeConsole) -> int:
 
 def _tuning(options: argparse.Namespace, console: SafeConsole) -> int:
     console.print(beside_random(_studies(options.studies, options.data_dir)))
+    return 0
+
+
+def _speed(options: argparse.Namespace, console: SafeConsole) -> int:
+    from analysis.speed import speeds  # faiss and models, which only this needs
+
+    console.print(speeds(load_study(options.study, options.data_dir)))
     return 0
 
 
