@@ -93,24 +93,31 @@ def normalised_adjacency(weights: Tensor) -> Tensor:
     return scale[:, None] * looped * scale
 
 
-@torch.library.custom_op("hasher::eigh", mutates_args=())
 def eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """`torch.linalg.eigh`, but a NaN, an infinity or iterations without an end give NaN, and no exception.
 
-    So a training run that diverges is seen to do so by its loss, and by its own where several are side by side.
+    So a training run that diverges is seen to do so by its loss, and by its own where several are side by side. Those
+    have constant graphs: gradients are of one matrix alone.
     """
+    return _eigh(matrix) if matrix.requires_grad else _eigh_of_constants(matrix)
+
+
+def _eigh(matrix: Tensor) -> tuple[Tensor, Tensor]:
     if matrix.isfinite().all():
         with suppress(torch.linalg.LinAlgError):
             return torch.linalg.eigh(matrix)
     return matrix.new_full(matrix.shape[:-1], torch.nan), torch.full_like(matrix, torch.nan)
 
 
-@eigh.register_vmap
+_eigh_of_constants = torch.library.custom_op("hasher::eigh", _eigh, mutates_args=())
+
+
+@_eigh_of_constants.register_vmap
 def _(info: Any, dims: tuple[int], matrix: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
     stacked = matrix.movedim(dims[0], 0)
-    eigenvalues, eigenvectors = eigh(stacked)
+    eigenvalues, eigenvectors = _eigh(stacked)
     if eigenvalues.isnan().any():  # of one of them
-        eigenvalues, eigenvectors = map(torch.stack, zip(*map(eigh, stacked), strict=True))
+        eigenvalues, eigenvectors = map(torch.stack, zip(*map(_eigh, stacked), strict=True))
     return (eigenvalues, eigenvectors), (0, 0)
 
 
