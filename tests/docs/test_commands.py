@@ -65,7 +65,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for module in hasher_command.COMMANDS.values():
         monkeypatch.setattr(module, "run", lambda given: 0)
-    for command in ("_make", "_explain", "_verify", "_compare", "_seeds", "_report", "_tuning", "_join"):
+    for command in ("_make", "_explain", "_verify", "_compare", "_seeds", "_report", "_tuning", "_speed", "_join"):
         monkeypatch.setattr(analysis.command, command, lambda options, console: 0)
     monkeypatch.setattr(notebooks, "load_study", lambda path: None)
     monkeypatch.setattr(notebooks, "notebooks", lambda: [])
