@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -141,16 +142,18 @@ class Workers:
     def _rows(self, errand: Errand) -> Iterator[dict[str, Any]]:
         count = len(errand.parts)
         places = ray.data.from_items([{"place": place} for place in range(count)], override_num_blocks=count)
-        made = places.map_batches(
-            Worker,
-            fn_constructor_args=([ray.put(errand)],),  # in a list, as what is to be fetched by the worker itself
-            compute=ray.data.ActorPoolStrategy(
-                min_size=min(self.pool.now, count), max_size=min(self.pool.most, count),
-                max_tasks_in_flight_per_actor=1,
-            ),
-            batch_size=1, batch_format="pyarrow", num_cpus=self.pool.cpus, num_gpus=self.pool.gpus,
-            max_restarts=0,  # what killed a worker, an image perhaps, would kill the next one
-        )  # fmt: skip
+        with warnings.catch_warnings():  # Ray 2.60 has no other way yet to say that no actor is to be started again
+            warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+            made = places.map_batches(
+                Worker,
+                fn_constructor_args=([ray.put(errand)],),  # in a list, as what is to be fetched by the worker itself
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=min(self.pool.now, count), max_size=min(self.pool.most, count),
+                    max_tasks_in_flight_per_actor=1,
+                ),
+                batch_size=1, batch_format="pyarrow", num_cpus=self.pool.cpus, num_gpus=self.pool.gpus,
+                max_restarts=0,  # what killed a worker, an image perhaps, would kill the next one
+            )  # fmt: skip
         made.context.enable_progress_bars = made.context.print_on_execution_start = False
         tables: Iterator[Any] = iter(made.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0))
         for table in tables:
