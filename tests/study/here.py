@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ from ray import tune
 from threadpoolctl import threadpool_limits
 
 from study.drive.execution import Execution
+from study.work.runs import Step
+from study.work.trainable import HasherTrainable
 
 
 @contextmanager
@@ -23,6 +26,18 @@ def runs_here() -> Iterator[None]:
         patch.setattr(Execution, "run", _run)
         yield
     torch.set_num_threads(threads)
+
+
+def at_step(patch: pytest.MonkeyPatch, number: int, strike: Callable[[], object]) -> None:
+    """Have something happen before a step of a worker, counted from 0 over all runs."""
+    steps, advance = itertools.count(), HasherTrainable.advance
+
+    def struck(worker: HasherTrainable) -> Step:
+        if next(steps) == number:
+            strike()
+        return advance(worker)
+
+    patch.setattr(HasherTrainable, "advance", struck)
 
 
 def _run(execution: Execution, trainable: type[tune.Trainable]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import itertools
 import json
 import os
 import time
@@ -28,10 +27,9 @@ from study.record import claims
 from study.record.journal import repair
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
-from study.work.runs import Step
 from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
-from tests.study.here import runs_here
+from tests.study.here import at_step, runs_here
 from tests.study.record.test_ledger import run_searches
 from tests.study.test_run_study import TIMES
 
@@ -141,14 +139,7 @@ def test_a_study_goes_on_once_there_is_space_again_on_its_disk(
     monkeypatch.setattr(claims, "LEASE", 0.0)  # this process stands for two drivers
     storage = f"sqlite:///{disk}/studies.db" if database else None
     with ExitStack() as filled, runs_here(), monkeypatch.context() as patch:
-        steps, advance = itertools.count(), HasherTrainable.advance
-
-        def filling(worker: HasherTrainable) -> Step:
-            if next(steps) == 9:
-                filled.enter_context(full(disk))
-            return advance(worker)
-
-        patch.setattr(HasherTrainable, "advance", filling)
+        at_step(patch, 9, lambda: filled.enter_context(full(disk)))
         for _ in range(2):  # the second time there is no space from the start
             with pytest.raises(UserError, match=r"cannot be (written|used any more) \(.*(No space|is full)") as stopped:
                 run_tiny(tiny, disk, storage=storage)

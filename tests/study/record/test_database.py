@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,10 +19,8 @@ from study.record import claims
 from study.record.database import LOCKED_FOR
 from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
-from study.work.runs import Step
-from study.work.trainable import HasherTrainable
 from tests.study.conftest import run_tiny
-from tests.study.here import runs_here
+from tests.study.here import at_step, runs_here
 from tests.study.test_run_study import TIMES
 
 
@@ -59,14 +56,7 @@ def test_a_storage_that_is_lost_stops_a_study_in_a_line_and_the_same_command_com
 ) -> None:
     monkeypatch.setattr(claims, "LEASE", 0.0)  # this process stands for two drivers
     with ExitStack() as lost, runs_here(), monkeypatch.context() as patch:
-        steps, advance = itertools.count(), HasherTrainable.advance
-
-        def losing(worker: HasherTrainable) -> Step:
-            if next(steps) == 9:
-                lost.enter_context(out_of_reach(url))
-            return advance(worker)
-
-        patch.setattr(HasherTrainable, "advance", losing)
+        at_step(patch, 9, lambda: lost.enter_context(out_of_reach(url)))
         with pytest.raises(UserError, match=r"^--storage .*cannot be used any more") as stopped:
             run_tiny(tiny, tmp_path / "runs", storage=url)
     assert "\n" not in str(stopped.value)
