@@ -45,8 +45,8 @@ class ChebyshevFilter(GraphFilter):
     @torch.no_grad()
     def _terms(self, adjacency: Tensor) -> Tensor:
         """T_0(L̃) … T_K(L̃), (K + 1, n, n)."""
-        terms = adjacency.new_zeros(len(self.coefficients), *adjacency.shape)
-        terms[0].diagonal().fill_(1)
+        terms = adjacency.new_empty(len(self.coefficients), *adjacency.shape)
+        terms[0].zero_().diagonal().fill_(1)
         terms[1].copy_(adjacency).neg_()
         for k in range(2, len(terms)):
             terms[k] = torch.addmm(terms[k - 2], adjacency, terms[k - 1], beta=-1, alpha=-2)
