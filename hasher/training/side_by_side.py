@@ -25,10 +25,10 @@ from hasher.training.loop import GradientTraining, Learner, MiniBatch, TrainedMo
 
 #: Entries of a state that count steps, which all have made together.
 COUNTERS = ("step", "n_averaged")
-#: On a CPU, weights of one model beyond which there is no gain worth having: its products are the step then, and they
-#: take as long stacked as apart. Of a thread's time `benchmarks/side_by_side.py` saved a quarter at 53,000 weights
-#: (64-d embeddings, AE width 128), a tenth at 170,000 (width 256) and nothing at 600,000 (width 512).
-MOST_WEIGHTS_ON_CPU = 100_000
+#: On a CPU, weights of one model and items of a mini-batch beyond which nothing is gained: its products are the step
+#: then, and they take as long stacked as apart. `benchmarks/side_by_side.py` has 1.18 to 1.25 times the speed at 53,000
+#: weights with mini-batches of 128, and 0.87 to 1.06 with those of 256, whatever the size.
+MOST_WEIGHTS_ON_CPU, LARGEST_BATCH_ON_CPU = 100_000, 128
 
 
 class SideBySide:
@@ -92,13 +92,15 @@ class SideBySide:
 def pays(trainings: Sequence[GradientTraining]) -> bool:
     """Whether `SideBySide` can run them, and faster than one after the other.
 
-    That is so on a GPU, which one small model leaves idle, and on a CPU where models are small.
+    That is taken to be so on a GPU, which one small model leaves idle (not measured yet), and is on a CPU where models
+    and mini-batches are small.
     """
     if len(trainings) < 2 or not trainings[0].model.is_stackable or not _are_alike(trainings):
         return False
     first = trainings[0]
     weights = sum(each.numel() for each in first.model.parameters())
-    return first.device.type != "cpu" or weights <= MOST_WEIGHTS_ON_CPU
+    is_small = weights <= MOST_WEIGHTS_ON_CPU and first.config.batch_size <= LARGEST_BATCH_ON_CPU
+    return first.device.type != "cpu" or is_small
 
 
 def train_all(trainings: Sequence[GradientTraining]) -> list[list[EpochResult]]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from hasher.contract import EpochResult, epochs_left
 from hasher.graph import Graph, eigh, knn_graph, normalised_adjacency
 from hasher.training.loop import GradientTraining
-from hasher.training.side_by_side import MOST_WEIGHTS_ON_CPU, SideBySide, pays, train_all
+from hasher.training.side_by_side import LARGEST_BATCH_ON_CPU, MOST_WEIGHTS_ON_CPU, SideBySide, pays, train_all
 from tests.hasher.hashing import FILTER_NAMES, begin
 
 SEEDS = (3, 4, 5)
@@ -129,12 +129,14 @@ def test_all_are_trained_whether_it_pays_or_not(name: str, values: dict[str, Any
     assert train_all(together) == [[], [], []]
 
 
-def test_it_pays_on_a_cpu_for_small_models(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_pays_on_a_cpu_for_small_models_and_mini_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     given = trainings("gcn", **SMALL)
     weights = sum(each.numel() for each in given[0].model.parameters())
     for most, expected in ((MOST_WEIGHTS_ON_CPU, True), (weights, True), (weights - 1, False)):
         monkeypatch.setattr("hasher.training.side_by_side.MOST_WEIGHTS_ON_CPU", most)
         assert pays(given) == expected
+    monkeypatch.undo()
+    assert not pays(trainings("gcn", **SMALL, batch_size=LARGEST_BATCH_ON_CPU + 1))
     assert not pays(given[:1]) and not pays([])
 
 
