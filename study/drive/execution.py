@@ -122,11 +122,12 @@ class Execution:
 @contextmanager
 def _tune_settings() -> Iterator[None]:
     """Tune's loggers write three files a trial that nothing here reads, its snapshots of the experiment would only
-    serve `Tuner.restore`, `verbose=0` keeps its newer console output from nothing, and how many trials wait for a
-    worker is the searcher's to decide: no more than there are slots."""
+    serve `Tuner.restore`, `verbose=0` keeps its newer console output from nothing, how many trials wait for a worker is
+    the searcher's to decide: no more than there are slots, and a traceback for every worker that is lost tells nobody
+    what is done about it: the run is tried again, or its record says why not."""
     ours = {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "3600", "RAY_AIR_NEW_OUTPUT": "0",
-        "TUNE_MAX_PENDING_TRIALS_PG": "1000000",
+        "TUNE_MAX_PENDING_TRIALS_PG": "1000000", "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     }  # fmt: skip
     logger = logging.getLogger("ray.tune")
     level = logger.level
