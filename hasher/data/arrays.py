@@ -37,7 +37,8 @@ class Arrays:
         source: path of the file; opens every message.
         found: names of all that the file holds, for messages.
         parts: ``features`` (n, d); ``labels`` (n,) integers or strings, -1 or "" for unlabelled, or several an item as
-            booleans or 0 and 1 (n, classes), of which ``class_names`` (classes,) strings may give the names;
+            booleans or 0 and 1 (n, classes), of which, as of integers, ``class_names`` (classes,) strings may give the
+            names;
             ``is_query`` (n,) booleans or 0 and 1, the official test split; ``groups`` (n,) integers or strings, a
             negative number or "" for an item on its own; ``paths`` (n,) strings; ``ids`` (n,) integers or strings.
             What is absent is not there.
@@ -130,7 +131,8 @@ def decode_strings(values: NDArray[Any], part: str, where: str) -> NDArray[Any]:
 def index_labels(parts: Mapping[str, NDArray[Any]], where: str) -> tuple[Labels, tuple[str, ...]]:
     """Labels numbered in the sorted order of their values, unlabelled items -1, and the class names.
 
-    Labels of shape (n, classes) stay as they are, with the names of ``class_names`` or the numbers of their columns.
+    Labels of shape (n, classes) stay as they are, with the names of ``class_names`` or the numbers of their columns;
+    where there is one number an item, ``class_names`` are what the numbers stand for.
 
     Raises `UserError` for anything but integers from -1 or strings, one an item, or 0 and 1 of several classes; `where`
     opens the message.
@@ -144,15 +146,22 @@ def index_labels(parts: Mapping[str, NDArray[Any]], where: str) -> tuple[Labels,
         row = int(values.argmin())
         raise UserError(f"{where}: labels: {values[row]} in row {row}, expected -1 (unlabelled), 0 or more, or strings")
     labels, classes = _numbered(values)
+    if "class_names" in parts:
+        names = decode_strings(parts["class_names"], "class_names", where)
+        if classes.max(initial=-1) >= len(names):
+            raise UserError(f"{where}: labels: {classes.max()} names none of {len(names)} classes")
+        classes, places = np.unique(names[classes], return_inverse=True)
+        labels = np.append(places, UNLABELLED)[labels]
     return labels, tuple(str(value) for value in classes)
 
 
 def _numbered(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Each value's place among the sorted distinct values, -1 for "" and negative numbers; and those values."""
-    absent = values == "" if values.dtype.kind == "U" else values < 0
-    numbers = np.full(len(values), UNLABELLED, dtype=np.int64)
-    places, distinct = pd.factorize(values[~absent].astype(object if values.dtype.kind == "U" else values.dtype))
-    distinct = np.asarray(distinct, dtype=values.dtype)  # hashed above: sorting a million strings takes seconds
-    order = np.argsort(distinct)
-    numbers[~absent] = np.argsort(order)[places]
-    return numbers, distinct[order]
+    strings = values.dtype.kind == "U"
+    places, found = pd.factorize(values.astype(object) if strings else values)
+    distinct = np.asarray(found, dtype=values.dtype)  # hashed above: sorting a million strings takes seconds
+    present = np.flatnonzero(distinct != "" if strings else distinct >= 0)
+    present = present[np.argsort(distinct[present])]
+    numbers = np.full(len(distinct), UNLABELLED, dtype=np.int64)
+    numbers[present] = np.arange(len(present))
+    return numbers[places], distinct[present]

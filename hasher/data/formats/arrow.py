@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from hasher.data.arrays import Arrays
-from hasher.data.formats.arrow_columns import columns_of, mapped_matrix, read_batches, read_parts
+from hasher.data.formats.arrow_columns import Stretch, columns_of, mapped_matrix, read_parts, read_stretches
 from hasher.data.keys import Keys
 from hasher.errors import UserError, reason
 
@@ -26,7 +26,7 @@ def from_table(table: pa.Table, keys: Keys, name: str, where: str) -> Arrays:
     features = mapped_matrix(table[parts["features"][0]], where) if len(parts["features"]) == 1 else None
     if features is None:
         columns = [each for names in parts.values() for each in names]
-        arrays = read_batches(table.select(columns).to_batches(), table.num_rows, parts, where)
+        arrays = read_stretches([Stretch(0, table.select(columns).to_batches())], table.num_rows, parts, where)
     else:
         others = {part: table[names[0]] for part, names in parts.items() if part != "features"}
         arrays = {"features": features, **read_parts(others, where)}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 
 from hasher.data.keys import Keys, missing
 from hasher.errors import UserError
+from hasher.labels import UNLABELLED
 
 
 def columns_of(schema: pa.Schema, keys: Keys, where: str) -> dict[str, list[str]]:
@@ -36,39 +40,73 @@ def columns_of(schema: pa.Schema, keys: Keys, where: str) -> dict[str, list[str]
     return parts
 
 
-def read_batches(
-    batches: Iterable[pa.RecordBatch], rows: int, parts: Mapping[str, Sequence[str]], where: str
-) -> dict[str, NDArray[Any]]:
-    """The parts of `rows` items, from their batches in order; only one batch is held besides.
+@dataclass(frozen=True)
+class Stretch:
+    """Batches of consecutive rows, of which `start` is the number of the first."""
 
-    Raises `UserError` for embeddings with a missing value or of several widths, and ids that are missing.
+    start: int
+    batches: Iterable[pa.RecordBatch]
+
+
+def read_stretches(
+    stretches: Sequence[Stretch], rows: int, parts: Mapping[str, Sequence[str]], where: str
+) -> dict[str, NDArray[Any]]:
+    """The parts of `rows` items, from stretches in order that have them all; a thread a core reads one after the other.
+
+    Only a batch a thread is held besides. Raises `UserError` for embeddings with a missing value or of several widths,
+    and ids that are missing.
     """
-    features: NDArray[np.float32] | None = None
-    others: dict[str, list[pa.Array]] = {part: [] for part in parts if part != "features"}
-    start = 0
-    for batch in batches:
-        if batch.num_rows == 0:
-            continue
-        block = _embeddings([batch.column(name) for name in parts["features"]], start, where)
-        if features is None:
-            features = np.empty((rows, block.shape[1]), np.float32)
-        elif block.shape[1] != features.shape[1]:
-            raise UserError(
-                f"{where}: features: row {start} has width {block.shape[1]}, but row 0 has {features.shape[1]}"
-            )
-        with np.errstate(over="ignore"):
-            features[start : start + len(block)] = block
-        for part, arrays in others.items():
-            arrays.append(batch.column(parts[part][0]))
-        start += batch.num_rows
-    if features is None:
+    if rows == 0:
         raise UserError(f"{where}: holds no rows")
-    return {"features": features, **read_parts({part: pa.chunked_array(each) for part, each in others.items()}, where)}
+    batches = (batch for batch in stretches[0].batches if batch.num_rows)
+    first = next(batches)
+    width = _embeddings(first, parts, 0, where).shape[1]
+    features = np.empty((rows, width), np.float32)
+    names = {part: columns[0] for part, columns in parts.items() if part != "features"}
+
+    def read(stretch: Stretch) -> dict[str, list[pa.Array]]:
+        others: dict[str, list[pa.Array]] = {part: [] for part in names}
+        start = stretch.start
+        for batch in stretch.batches:
+            if batch.num_rows == 0:
+                continue
+            block = _embeddings(batch, parts, start, where)
+            if block.shape[1] != width:
+                raise UserError(f"{where}: features: row {start} has width {block.shape[1]}, but row 0 has {width}")
+            with np.errstate(over="ignore"):
+                features[start : start + len(block)] = block
+            for part, name in names.items():
+                others[part].append(batch.column(name))
+            start += len(block)
+        return others
+
+    begun = Stretch(0, chain([first], batches))
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        found = list(pool.map(read, [begun, *stretches[1:]]))
+    chunks = {part: pa.chunked_array([array for each in found for array in each[part]]) for part in names}
+    return {"features": features, **read_parts(chunks, where)}
 
 
 def read_parts(columns: Mapping[str, pa.ChunkedArray], where: str) -> dict[str, NDArray[Any]]:
-    """Columns besides the embeddings, by the part. A missing value is "" or -1: unlabelled, or on its own."""
-    return {part: _values(column, part, where) for part, column in columns.items()}
+    """Columns besides the embeddings, by the part. A missing value is "" or -1: unlabelled, or on its own.
+
+    Labels that are strings become numbers and ``class_names``: there are few classes and there may be many items.
+    """
+    parts: dict[str, NDArray[Any]] = {}
+    for part, column in columns.items():
+        values = _without_missing(column, part, where)
+        if not _is_string(values.type):
+            parts[part] = values.to_numpy()
+            continue
+        encoded = values.dictionary_encode().combine_chunks()
+        distinct = encoded.dictionary.to_numpy(zero_copy_only=False).astype(np.str_)
+        places = encoded.indices.to_numpy(zero_copy_only=False)
+        if part == "labels":
+            parts["labels"] = np.where(distinct == "", UNLABELLED, np.arange(len(distinct)))[places]
+            parts["class_names"] = distinct
+        else:
+            parts[part] = distinct[places]
+    return parts
 
 
 def mapped_matrix(column: pa.ChunkedArray, where: str) -> NDArray[Any] | None:
@@ -78,8 +116,9 @@ def mapped_matrix(column: pa.ChunkedArray, where: str) -> NDArray[Any] | None:
     return _lists(column.chunk(0), 0, where)
 
 
-def _embeddings(columns: Sequence[pa.Array], start: int, where: str) -> NDArray[Any]:
+def _embeddings(batch: pa.RecordBatch, parts: Mapping[str, Sequence[str]], start: int, where: str) -> NDArray[Any]:
     """(n, d) of one column of lists or of d columns of numbers; `start` is the first row's number."""
+    columns = [batch.column(name) for name in parts["features"]]
     if len(columns) == 1 and _is_list(columns[0].type):
         return _lists(columns[0], start, where)
     block = np.empty((len(columns[0]), len(columns)), np.float32)
@@ -115,11 +154,11 @@ def _lists(column: pa.Array, start: int, where: str) -> NDArray[Any]:
     return values.to_numpy(zero_copy_only=False).reshape(len(column), width)
 
 
-def _values(column: pa.ChunkedArray, part: str, where: str) -> NDArray[Any]:
+def _without_missing(column: pa.ChunkedArray, part: str, where: str) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if _is_string(kind):
         empty: Any = ""
     elif pa.types.is_integer(kind):
         empty = -1
@@ -133,14 +172,7 @@ def _values(column: pa.ChunkedArray, part: str, where: str) -> NDArray[Any]:
         if pa.types.is_unsigned_integer(kind):
             column = column.cast(pa.int64())
         column = pc.fill_null(column, empty)
-    return _strings(column) if empty == "" else column.to_numpy()
-
-
-def _strings(column: pa.ChunkedArray) -> NDArray[np.str_]:
-    """As numpy has them. Classes are few: each is turned into a Python string once, and not once an item."""
-    encoded = column.dictionary_encode().combine_chunks()
-    distinct = encoded.dictionary.to_numpy(zero_copy_only=False).astype(np.str_)
-    return distinct[encoded.indices.to_numpy(zero_copy_only=False)]
+    return column
 
 
 def _refuse_missing(column: pa.Array | pa.ChunkedArray, part: str, start: int, where: str) -> None:
@@ -153,6 +185,10 @@ def _is_list(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from hasher.data.arrays import Arrays
 from hasher.data.formats.arrow import from_table
 from hasher.data.keys import Keys
 from hasher.data.split_roles import Role, default_roles
 from hasher.errors import UserError, reason
+from hasher.labels import UNLABELLED
 
 #: What opens the name of a data set on the hub: ``hf:owner/name``, with ``@revision`` where one is meant.
 ON_HUB = "hf:"
@@ -68,9 +70,9 @@ def _arrays(loaded: Any, keys: Keys, name: str, where: str) -> Arrays:
     parts = dict(arrays.parts)
     sizes = [tables[split].num_rows for split in splits]
     if "labels" in parts:
-        parts["labels"] = _named(parts["labels"], next(iter(splits.values())), keys)
         unlabelled = np.repeat([roles[split] is Role.UNLABELLED for split in splits], sizes)
-        parts["labels"] = np.where(unlabelled, "" if parts["labels"].dtype.kind == "U" else -1, parts["labels"])
+        parts["labels"] = np.where(unlabelled, UNLABELLED, parts["labels"])
+        parts |= _class_names(next(iter(splits.values())), keys)
     is_query = np.repeat([roles[split] is Role.QUERIES for split in splits], sizes)
     if is_query.any() and "is_query" not in parts:
         parts["is_query"] = is_query
@@ -83,11 +85,7 @@ def _table(split: Any) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def _named(labels: Any, split: Any, keys: Keys) -> Any:
-    """Names of classes in place of their numbers, where the data set has them."""
-    column = keys.find(split.column_names, "")["labels"]
-    names = getattr(split.features[column], "names", None)
-    if names is None:
-        return labels
-    known = np.array([*names, ""])
-    return known[np.where(labels < 0, -1, labels)]
+def _class_names(split: Any, keys: Keys) -> dict[str, NDArray[Any]]:
+    """What the numbers of the classes stand for, where the data set says it."""
+    names = getattr(split.features[keys.find(split.column_names, "")["labels"]], "names", None)
+    return {} if names is None else {"class_names": np.array(names)}
