@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hasher.data.formats.label_lists import several_labels
 from hasher.data.keys import Keys, missing
 from hasher.errors import UserError
 from hasher.labels import UNLABELLED
@@ -90,10 +91,14 @@ def read_stretches(
 def read_parts(columns: Mapping[str, pa.ChunkedArray], where: str) -> dict[str, NDArray[Any]]:
     """Columns besides the embeddings, by the part. A missing value is "" or -1: unlabelled, or on its own.
 
-    Labels that are strings become numbers and ``class_names``: there are few classes and there may be many items.
+    Labels may be lists, several an item (`several_labels`). Those that are strings become numbers and ``class_names``:
+    there are few classes and there may be many items.
     """
     parts: dict[str, NDArray[Any]] = {}
     for part, column in columns.items():
+        if part == "labels" and _is_list(column.type):
+            parts |= several_labels(column, where)
+            continue
         values = _without_missing(column, part, where)
         if not _is_string(values.type):
             parts[part] = values.to_numpy()

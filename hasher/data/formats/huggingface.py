@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,11 @@ def _arrays(loaded: Any, keys: Keys, name: str, where: str) -> Arrays:
     sizes = [tables[split].num_rows for split in splits]
     if "labels" in parts:
         unlabelled = np.repeat([roles[split] is Role.UNLABELLED for split in splits], sizes)
-        parts["labels"] = np.where(unlabelled, UNLABELLED, parts["labels"])
-        parts |= _class_names(next(iter(splits.values())), keys)
+        labels = parts["labels"]
+        parts["labels"] = (
+            labels & ~unlabelled[:, None] if labels.ndim == 2 else np.where(unlabelled, UNLABELLED, labels.astype(int))
+        )
+        parts |= _class_names(parts, next(iter(splits.values())), keys)
     is_query = np.repeat([roles[split] is Role.QUERIES for split in splits], sizes)
     if is_query.any() and "is_query" not in parts:
         parts["is_query"] = is_query
@@ -85,7 +89,13 @@ def _table(split: Any) -> pa.Table:
     return table.replace_schema_metadata(None)
 
 
-def _class_names(split: Any, keys: Keys) -> dict[str, NDArray[Any]]:
+def _class_names(parts: Mapping[str, NDArray[Any]], split: Any, keys: Keys) -> dict[str, NDArray[Any]]:
     """What the numbers of the classes stand for, where the data set says it."""
-    names = getattr(split.features[keys.find(split.column_names, "")["labels"]], "names", None)
-    return {} if names is None else {"class_names": np.array(names)}
+    kind = split.features[keys.find(split.column_names, "")["labels"]]
+    names = getattr(getattr(kind, "feature", kind), "names", None)  # of lists of labels, what they are lists of
+    if names is None:
+        return {}
+    known = np.array(names)
+    if parts["labels"].ndim == 2 and "class_names" in parts:
+        return {"class_names": known[parts["class_names"].astype(int)]}
+    return {"class_names": known}
