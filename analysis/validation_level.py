@@ -10,7 +10,7 @@ from hasher.errors import UserError
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Job, Task
 from study.work.data import StudyData
-from study.work.runs import SearchWork
+from study.work.runs import start_work
 
 #: Fits that its score is the mean of.
 FITS = 5
@@ -43,4 +43,4 @@ def _levels(results: DatasetResults, method: str) -> dict[int, float]:
 def _score(spec: StudySpec, task: Task, data: StudyData) -> float | None:
     config = spec.configure(task.cell.method, task.cell.bits, {})
     job = Job(task, task.seed(spec.seed), config, spec.report_every, spec.objective, spec.k)
-    return SearchWork(job, data).step().outcome.get(spec.objective)
+    return start_work(job, data).step().outcome.get(spec.objective)

@@ -45,8 +45,7 @@ from study.options import RunOptions
 from study.plan.spec import StudySpec
 from study.record.sampling import open_storage
 from study.record.stored import stored_trials
-from study.work.runs import Step
-from study.work.trainable import HasherTrainable
+from study.work.trainable import HasherTrainable, Steps
 
 ROOT = Path(__file__).resolve().parents[1]
 NODES = 4
@@ -56,7 +55,17 @@ SHORTEST, LONGEST = 3.0, 12.0
 #: Seconds after which Ray ends a driver that has lost its head node; 60 unless told.
 PATIENCE = 5
 #: What may differ between two runs of one study: a commit may be made meanwhile.
-TIMES_AND_PLACES = ["started", "seconds", "device_seconds", "host", "device", "threads", "optuna_trial", "commit"]
+TIMES_AND_PLACES = [
+    "started",
+    "seconds",
+    "device_seconds",
+    "host",
+    "device",
+    "threads",
+    "together",
+    "optuna_trial",
+    "commit",
+]
 SPEC = StudySpec.model_validate({
     "name": "faults", "datasets": ["digits"], "methods": ["none", "gcn", "chebyshev"], "bits": [16], "trials": 4,
     "replicates": 2, "epochs": 12, "report_every": 2, "checkpoint_every": 1,
@@ -72,7 +81,7 @@ SPEC = StudySpec.model_validate({
 class UnhurriedTrainable(HasherTrainable):
     """A hasher whose steps take long enough to be hit in."""
 
-    def advance(self) -> Step:
+    def advance(self) -> Steps:
         time.sleep(0.25)
         return super().advance()
 

@@ -142,7 +142,7 @@ def bare(size: Size, folder: Path, scheduler: Any = None) -> list[dict[str, Any]
             if self.given == count:
                 return Searcher.FINISHED
             self.given += 1
-            return {"job": job}
+            return {"jobs": [job]}
 
         def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None: ...
 
@@ -215,7 +215,7 @@ def _tune(size: Size, folder: Path, search_alg: Any, num_samples: int, scheduler
             self.outcomes: list[dict[str, Any]] = []
 
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: dict, **info: Any) -> None:
-            self.outcomes.append(result.pop("step").outcome)
+            self.outcomes += [step.outcome for step in result.pop("steps")]
 
         def __getstate__(self) -> dict[str, Any]:
             return {}

@@ -47,23 +47,25 @@ class Sleeper(tune.Trainable):
     place: str | None = None
 
     def setup(self, config: dict[str, Any], data: Any = None, resources: Any = None) -> None:
-        self._begin()
+        self._begin(len(config["jobs"]))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         if self.place is not None:
             Path(self.place).rmdir()  # as the study's own trainable does
         self.place = self.logdir
-        self._begin()
+        self._begin(len(new_config["jobs"]))
         return True
 
-    def _begin(self) -> None:
+    def _begin(self, jobs: int) -> None:
+        self._jobs = jobs
         self._began, self._started = time.perf_counter(), datetime.now(UTC)
 
     def step(self) -> dict[str, Any]:
         time.sleep(self.seconds)
         score = random.random()
         outcome = self.outcome(score, 1, time.perf_counter() - self._began)
-        return {"step": Report("complete", outcome, {"epoch": 1, "loss": 1.0, "map": score}), "done": True}
+        report = Report("complete", outcome, {"epoch": 1, "loss": 1.0, "map": score})
+        return {"steps": [report] * self._jobs, "done": True}
 
     def outcome(self, score: float, epoch: int, seconds: float) -> dict[str, Any]:
         """What is recorded of a run that has come so far."""
@@ -82,8 +84,8 @@ class Eventful(Sleeper):
     """Runs of two reports that take no time and say that they took `SIMULATED` seconds. Some raise, some diverge, some
     kill their worker; those with poor scores are there to be pruned."""
 
-    def _begin(self) -> None:
-        super()._begin()
+    def _begin(self, jobs: int) -> None:
+        super()._begin(jobs)
         self._epoch, self._fate = 0, random.random()
 
     def step(self) -> dict[str, Any]:
@@ -98,7 +100,7 @@ class Eventful(Sleeper):
         elif self._fate < KILLING + RAISING + DIVERGING:
             state, score = "diverged", math.nan
         epoch = {"epoch": self._epoch, "loss": 1.0, "map": score}
-        return {"step": Report(state, outcome, epoch), "done": state != "running"}
+        return {"steps": [Report(state, outcome, epoch)] * self._jobs, "done": state != "running"}
 
 
 def sleeping(seconds: float) -> type[Sleeper]:

@@ -19,15 +19,16 @@ from study.drive.runner import run_study
 from study.options import RunOptions
 from study.plan.spec import StudySpec
 from study.work.runs import Step
-from study.work.trainable import HasherTrainable
+from study.work.trainable import HasherTrainable, Steps
 
 
 class IdleTrainable(HasherTrainable):
     """Scores 0.5 at once, as a search trial of one report would."""
 
-    def advance(self) -> Step:
+    def advance(self) -> Steps:
         epoch = {"epoch": 1, "loss": 1.0, "map": 0.5}
-        return Step("complete", {"map": 0.5, "chosen_epoch": 1, "epochs": 1, "scored_on": "validation"}, [epoch])
+        outcome = {"map": 0.5, "chosen_epoch": 1, "epochs": 1, "scored_on": "validation"}
+        return [Step("complete", outcome, [epoch]) for _ in self._jobs]
 
 
 def main(trials: int = 200) -> None:

@@ -31,14 +31,14 @@ def run_small_study(space: Path, runs: Path) -> None:
     ledger = Ledger(spec, open_storage(str(folder.journal)))
     plan = Plan(spec, ledger.finished)
     recorder = Recorder(ledger, plan, folder, LostWorkers(lambda: 0), {"commit": "0" * 40}, Trackers())
-    while (job := recorder.start(RUN)) is not None:
+    while jobs := recorder.start(RUN):
         worker: Any = object.__new__(HasherTrainable)  # Tune would give it a folder and a logger
-        worker.setup({"job": job}, data=data, resources=Resources())
+        worker.setup({"jobs": jobs}, data=data, resources=Resources())
         ended = False
         while not ended:
             result = worker.step()
-            ended = recorder.should_stop(RUN, result["step"]) or result["done"]
-            recorder.collect(RUN, result["step"])
+            ended = recorder.should_stop(RUN, result["steps"]) or result["done"]
+            recorder.collect(RUN, result["steps"])
         recorder.end(RUN)
     recorder.close()
     export(ledger, folder)

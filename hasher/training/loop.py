@@ -137,18 +137,27 @@ class GradientTraining:
     ) -> None:
         self.config = config
         self.device = device
+        self._build, self._embeddings = build, items
+        self._begin(seed)
+        self._items = self.model.encoder.normalise(torch.from_numpy(items.features).to(device))
+        self._near = _near(items, config, self._items)
+        self._survey = self.model.survey(items, device)
+
+    def _begin(self, seed: int) -> None:
         self.epoch = 0
         self._random = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = build()  # on the CPU, so that a seed means the same weights on every device
-            if config.start == "itq":
-                start_at_itq(model.encoder, items, seed)
-        model.to(device).eval()
-        self._items = model.encoder.normalise(torch.from_numpy(items.features).to(device))
-        self._near = _near(items, config, self._items)
-        self._survey = model.survey(items, device)
-        self.learner = Learner(model, config, len(self._items))
+            model = self._build()  # on the CPU, so that a seed means the same weights on every device
+            if self.config.start == "itq":
+                start_at_itq(model.encoder, self._embeddings, seed)
+        self.learner = Learner(model.to(self.device).eval(), self.config, len(self._embeddings.features))
+
+    def with_seed(self, seed: int) -> GradientTraining:
+        """Another one of the same configuration at its start; what both need of the items is there once."""
+        other = copy.copy(self)
+        other._begin(seed)
+        return other
 
     @property
     def model(self) -> TrainedModel:
@@ -162,7 +171,7 @@ class GradientTraining:
 
     def has_items_of(self, other: GradientTraining) -> bool:
         """Whether both learn from the same items, on the same device."""
-        return self.device == other.device and torch.equal(self._items, other._items)
+        return self.device == other.device and (self._items is other._items or torch.equal(self._items, other._items))
 
     @property
     def epochs(self) -> int:

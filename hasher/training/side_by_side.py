@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from hasher.contract import EpochResult, epochs_left
+from hasher.contract import EpochResult, MethodConfig, Model, TrainedConfig, epochs_left
 from hasher.training.batches import cut
 from hasher.training.loop import GradientTraining, Learner, MiniBatch, TrainedModel
 
@@ -90,17 +90,23 @@ class SideBySide:
 
 
 def pays(trainings: Sequence[GradientTraining]) -> bool:
-    """Whether `SideBySide` can run them, and faster than one after the other.
+    """Whether `SideBySide` can run them, and faster than one after the other."""
+    if len(trainings) < 2 or not _are_alike(trainings):
+        return False
+    return is_faster(trainings[0].model, trainings[0].config, trainings[0].device)
+
+
+def is_faster(model: Model, config: MethodConfig, device: torch.device) -> bool:
+    """Whether trainings that begin with this model can run side by side, and faster than one after the other.
 
     That is taken to be so on a GPU, which one small model leaves idle (not measured yet), and is on a CPU where models
     and mini-batches are small.
     """
-    if len(trainings) < 2 or not trainings[0].model.is_stackable or not _are_alike(trainings):
+    if not isinstance(model, TrainedModel) or not isinstance(config, TrainedConfig) or not model.is_stackable:
         return False
-    first = trainings[0]
-    weights = sum(each.numel() for each in first.model.parameters())
-    is_small = weights <= MOST_WEIGHTS_ON_CPU and first.config.batch_size <= LARGEST_BATCH_ON_CPU
-    return first.device.type != "cpu" or is_small
+    weights = sum(each.numel() for each in model.parameters())
+    is_small = weights <= MOST_WEIGHTS_ON_CPU and config.batch_size <= LARGEST_BATCH_ON_CPU
+    return device.type != "cpu" or is_small
 
 
 def train_all(trainings: Sequence[GradientTraining]) -> list[list[EpochResult]]:
@@ -111,17 +117,31 @@ def train_all(trainings: Sequence[GradientTraining]) -> list[list[EpochResult]]:
     """
     if not pays(trainings):
         return [list(epochs_left(each)) for each in trainings]
+    together = Together()
     results: list[list[EpochResult]] = [[] for _ in trainings]
     going = [(each, own) for each, own in zip(trainings, results, strict=True) if each.epoch < each.epochs]
     while going:
-        group = SideBySide([each for each, _ in going])
-        for _ in range(going[0][0].epochs - going[0][0].epoch):
-            for (_, own), result in zip(going, group.run_epoch(), strict=True):
-                own.append(result)
-            if any(own[-1].diverged for _, own in going):
-                break
+        for (_, own), result in zip(going, together.run_epoch([each for each, _ in going]), strict=True):
+            own.append(result)
         going = [(each, own) for each, own in going if each.epoch < each.epochs and not own[-1].diverged]
     return results
+
+
+class Together:
+    """Runs epochs of trainings of which some may end earlier than others."""
+
+    def __init__(self) -> None:
+        self._members: Sequence[GradientTraining] = ()
+        self._group: SideBySide | None = None
+
+    def run_epoch(self, trainings: Sequence[GradientTraining]) -> list[EpochResult]:
+        """`GradientTraining.run_epoch` of each. Nothing else may have run them since the call before."""
+        if len(trainings) == 1:
+            self._members, self._group = (), None
+            return [trainings[0].run_epoch()]
+        if self._group is None or list(map(id, trainings)) != list(map(id, self._members)):
+            self._members, self._group = trainings, SideBySide(trainings)
+        return self._group.run_epoch()
 
 
 def _are_alike(trainings: Sequence[GradientTraining]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import torch
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.console import Console
 from hasher.cluster import connect, environment
 from study.drive.budget import Budget
 from study.drive.cluster import Nodes
+from study.drive.grouping import Grouping
 from study.drive.head_node import watched
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.recorder import Recorder
@@ -96,7 +98,10 @@ class Execution:
     def _recorder(self, nodes: Nodes) -> Recorder:
         facts = {"commit": git_commit(Path(__file__).resolve().parents[2])}
         plan = Plan(self.ledger.spec, self.ledger.finished, self.ledger.held)
-        return Recorder(self.ledger, plan, self.folder, LostWorkers(nodes.dead), facts, self.trackers)
+        widths = {name: each.dataset.features.shape[1] for name, each in self.data.items()}
+        device = torch.device("cuda" if self.options.resources.gpus else "cpu")
+        grouping = Grouping(self.ledger.spec, widths, nodes.slots, device)
+        return Recorder(self.ledger, plan, self.folder, LostWorkers(nodes.dead), facts, self.trackers, grouping)
 
     def _placed(self, trainable: type[tune.Trainable]) -> Any:
         resources = self.options.resources

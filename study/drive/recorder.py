@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hasher.files import sha256, write_atomically
-from study.drive.lost_workers import LostWorkers
+from study.drive.grouping import Grouping
+from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.tracking.trackers import Trackers
 from study.plan.finished import State
 from study.plan.order import Plan
-from study.plan.tasks import Job, Task
+from study.plan.tasks import Cell, Job, Task
 from study.record.evaluation_file import to_npz
 from study.record.ledger import Ledger
 from study.record.run_files import EVALUATION, FILES, MODEL, path_of
 from study.record.study_folder import StudyFolder
 from study.work.runs import Step
-from study.work.trainable import Failure
+from study.work.trainable import Failure, Steps
 
 
 @dataclass
@@ -30,15 +31,17 @@ class _Running:
 
 
 class Recorder:
-    """Follows the runs in flight, each under the id its executor gave it.
+    """Follows the runs in flight under the ids that their executor gave them: one under each, or several that are
+    trained together as `grouping` says.
 
-    Files of a run are written before its end is recorded: a run that counts as finished has its files. `trouble` is
-    what keeps the whole study from going on. `trackers` are told of every run.
+    Where several fail together, or lose their worker twice, it is not known by which: each is then run by itself. Files
+    of a run are written before its end is recorded: a run that counts as finished has its files. `trouble` is what
+    keeps the whole study from going on. `trackers` are told of every run.
     """
 
     def __init__(
         self, ledger: Ledger, plan: Plan, folder: StudyFolder, lost_workers: LostWorkers, driver_facts: dict[str, Any],
-        trackers: Trackers | None = None,
+        trackers: Trackers | None = None, grouping: Grouping | None = None,
     ) -> None:  # fmt: skip
         self.ledger = ledger
         self.plan = plan
@@ -47,8 +50,10 @@ class Recorder:
         self._folder = folder
         self._driver_facts = driver_facts
         self._trackers = trackers or Trackers()
-        self._running: dict[str, _Running] = {}
-        self._next: Job | None = None
+        self._grouping = grouping
+        self._apart: set[Cell] = set()
+        self._running: dict[str, list[_Running]] = {}
+        self._next: list[Job] = []
 
     def prepare(self) -> None:
         """Open the next job ahead of time, so that a slot that falls free need not wait for it.
@@ -56,41 +61,56 @@ class Recorder:
         What a cell tries next depends on its own trials alone. Where it has several in flight, a job opened now would
         know the results of fewer than one opened later, so it is not.
         """
-        if self._next is None and self.ledger.spec.parallel_trials == 1:
+        if not self._next and self.ledger.spec.parallel_trials == 1:
             self._next = self._open()
 
     def release(self) -> None:
-        """Give back a job that was prepared and not started."""
-        if self._next is not None:
-            self.ledger.abandon(self._next.task)
-            self.plan.requeue(self._next.task)
-            self._next = None
+        """Give back what was prepared and not started."""
+        for job in reversed(self._next):
+            self.ledger.abandon(job.task)
+            self.plan.requeue(job.task)
+        self._next = []
 
     @property
     def exhausted(self) -> bool:
         """Whether there is nothing more to start."""
-        return self._next is None and self.plan.exhausted
+        return not self._next and self.plan.exhausted
 
-    def start(self, run_id: str) -> Job | None:
-        """The next job, opened in the ledger; None where nothing can start now."""
-        job, self._next = self._next or self._open(), None
-        if job is not None:
+    def start(self, run_id: str) -> list[Job]:
+        """The next jobs, opened in the ledger, to be done together; none where nothing can start now."""
+        jobs, self._next = self._next or self._open(), []
+        if jobs:
+            self._running[run_id] = [_Running(job) for job in jobs]
+        for job in jobs:
             self._lost_workers.began(job.task)
-            self._running[run_id] = _Running(job)
             self._trackers.begin(job)
-        return job
+        return jobs
 
-    def _open(self) -> Job | None:
+    def _open(self) -> list[Job]:
         task = self.plan.next_task()
-        return None if task is None else self.ledger.begin(task)
+        if task is None:
+            return []
+        first = self.ledger.begin(task)
+        if self._grouping is None or task.cell in self._apart:
+            return [first]
+        return [first, *(self.ledger.begin(other) for other in self._grouping.others(first, self.plan))]
+
+    @property
+    def in_flight(self) -> int:
+        """How many slots have something to do."""
+        return len(self._running)
 
     def running(self) -> list[tuple[Task, float]]:
         """The runs in flight, each with the seconds it had taken by its last step."""
-        return [(one.job.task, one.outcome.get("seconds", 0.0)) for one in self._running.values()]
+        every = (one for together in self._running.values() for one in together)
+        return [(one.job.task, one.outcome.get("seconds", 0.0)) for one in every]
 
-    def should_stop(self, run_id: str, step: Step | Failure) -> bool:
-        """Report a search trial's latest score to its cell; True where the cell's pruner gives the trial up."""
-        running = self._running[run_id]
+    def should_stop(self, run_id: str, steps: Steps) -> bool:
+        """Report the latest score of each search trial to its cell; True where the cell's pruner gives it up."""
+        given_up = [self._is_given_up(*each) for each in zip(self._running[run_id], steps, strict=True)]
+        return any(given_up)  # of several together none is, see `Grouping`
+
+    def _is_given_up(self, running: _Running, step: Step | Failure | None) -> bool:
         if not isinstance(step, Step) or running.job.task.kind != "search" or not step.epochs:
             return False
         last = step.epochs[-1]
@@ -99,13 +119,18 @@ class Recorder:
             return True
         return False
 
-    def collect(self, run_id: str, step: Step | Failure) -> None:
-        """Take in one step of a run. A retry after a lost worker repeats epochs: the later replaces the earlier."""
-        running = self._running[run_id]
+    def collect(self, run_id: str, steps: Steps) -> None:
+        """Take in one step of the runs of an id. A retry after a lost worker repeats epochs: the later replaces the
+        earlier."""
+        for running, step in zip(self._running[run_id], steps, strict=True):
+            if isinstance(step, Failure):
+                running.outcome |= step.outcome
+                running.state = "failed"
+            elif step is not None:
+                self._take(running, step)
+
+    def _take(self, running: _Running, step: Step) -> None:
         running.outcome |= step.outcome
-        if isinstance(step, Failure):
-            running.state = "failed"
-            return
         running.epochs |= {int(epoch["epoch"]): epoch for epoch in step.epochs}
         if step.state != "running":
             running.state = step.state
@@ -121,20 +146,30 @@ class Recorder:
         running.files[file] = sha256(content)
 
     def lost(self, run_id: str) -> int:
-        """The worker of a run was lost. Returns how often that may happen again; below 0, it was once too often."""
-        running = self._running[run_id]
-        running.state = None
-        return self._lost_workers.retries_left(running.job.task)
+        """The worker of an id was lost. Returns how often that may happen again; below 0, it was once too often."""
+        together = self._running[run_id]
+        for running in together:
+            running.state = None
+        left = min(self._lost_workers.retries_left(running.job.task) for running in together)
+        return left if len(together) == 1 else left - RETRIES + 1
 
     def give_up(self, run_id: str) -> None:
-        """A run that has lost its worker once too often has failed."""
-        running = self._running[run_id]
-        running.state = "failed"
-        running.outcome["error"] = "the worker was lost, and so were those of its retries"
+        """What has lost its worker once too often has failed."""
+        for running in self._running[run_id]:
+            running.state = "failed"
+            running.outcome["error"] = "the worker was lost, and so were those of its retries"
 
     def end(self, run_id: str) -> None:
-        """Record the end of a run; one that came to none goes back to the plan, to be redone."""
-        running = self._running.pop(run_id)
+        """Record the ends of the runs of an id; what came to none goes back to the plan, to be redone."""
+        together = self._running.pop(run_id)
+        if len(together) > 1 and any(running.state == "failed" for running in together):
+            self._apart.add(together[0].job.task.cell)
+            for running in together:
+                running.state = None
+        for running in reversed(together):  # what is put back first is handed out last
+            self._end(running)
+
+    def _end(self, running: _Running) -> None:
         task = running.job.task
         if running.state is None:
             self.ledger.abandon(task)

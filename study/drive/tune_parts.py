@@ -44,12 +44,12 @@ class CellSearcher(_NotRestored, Searcher):
         running = self._recorder.running()
         if self._recorder.exhausted or self._recorder.trouble is not None:
             return None if running else Searcher.FINISHED  # one of them may lose its worker and be put back
-        if len(running) >= self._slots():
+        if self._recorder.in_flight >= self._slots():
             return None
         if self._cap is not None and self._cap.are_spent(running):
             return None if running else Searcher.FINISHED  # a run may take less than was expected of it
-        job = self._recorder.start(trial_id)
-        return None if job is None else {"job": job}
+        jobs = self._recorder.start(trial_id)
+        return {"jobs": jobs} if jobs else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         try:
@@ -70,7 +70,7 @@ class OptunaPruning(_NotRestored, FIFOScheduler):
         self._recorder = recorder
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        stop = self._recorder.should_stop(trial.trial_id, result["step"])
+        stop = self._recorder.should_stop(trial.trial_id, result["steps"])
         return TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
@@ -116,7 +116,7 @@ class Collector(_NotRestored, tune.Callback):
     def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: dict, **info: Any) -> None:
         # Popped, so that models, arrays and jobs do not travel on into Tune's snapshots of the experiment.
         result.pop("config", None)
-        self._recorder.collect(trial.trial_id, result.pop("step"))
+        self._recorder.collect(trial.trial_id, result.pop("steps"))
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         if self._recorder.trouble is not None:

@@ -69,6 +69,39 @@ class Plan:
             return chosen.search.pop()
         return self._unsearched.pop() if self._unsearched else None
 
+    def alike(self, task: Task) -> list[Task]:
+        """Tasks not handed out that differ from this one in the seed alone: replicates of its cell, or the same point
+        of a grid."""
+        plan = self._cells.get(task.cell)
+        if plan is None:
+            return [each for each in self._unsearched[::-1] if each.cell == task.cell]
+        if task.kind == "test":
+            return plan.tests[::-1]
+        if self._spec.sampler.name != "grid":
+            return []
+        points = len(self._spec.grid_for(task.cell.method))
+        return [each for each in plan.search[::-1] if each.index % points == task.index % points]
+
+    def take(self, tasks: Collection[Task]) -> None:
+        """Hand out tasks of `alike`, beside the one that they are like."""
+        for task in tasks:
+            plan = self._cells.get(task.cell)
+            if plan is None:
+                self._unsearched.remove(task)
+            elif task.kind == "test":
+                plan.tests.remove(task)
+            else:
+                plan.search.remove(task)
+                plan.started += 1
+                plan.running += 1
+
+    def has_more_than(self, cell: Cell) -> bool:
+        """Whether something outside of this cell can start now."""
+        others = (plan for other, plan in self._cells.items() if other != cell)
+        return any(task.cell != cell for task in self._unsearched) or any(
+            plan.tests or (plan.search and plan.running < self._spec.parallel_trials) for plan in others
+        )
+
     def ended(self, task: Task) -> None:
         """A task that was handed out is now among the finished."""
         self._times.add(task, self._finished[task].seconds)

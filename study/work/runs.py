@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
@@ -50,42 +51,103 @@ class Work(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-class SearchWork:
+class EpochWork(ABC):
+    """A job that trains: epochs are taken in one by one, whoever runs them, and reported together."""
+
+    def __init__(self, job: Job, data: StudyData, split: Split) -> None:
+        self._job, self._data = job, data
+        self._dataset, self._split = data.dataset, split
+        self._impossible = _impossible(job, self._dataset, split)
+        self.training: Training | None = None
+        self._rows: list[dict[str, float]] = []
+        self._end: tuple[Literal["diverged", "timeout"], dict[str, Any]] | None = None
+
+    def start(self, training: Training | None = None) -> Self:
+        """Begin, with a training at its start where the caller has one."""
+        if self._impossible is None:
+            self.training = training or _start(self._job, self._dataset, self._split)
+        return self
+
+    @property
+    def is_going(self) -> bool:
+        """Whether there are epochs left to run."""
+        return self._end is None and self.training is not None and self.training.epoch < self.training.epochs
+
+    def epochs_to_report(self) -> int:
+        """How many epochs there are until the next report."""
+        return 0 if self.training is None else min(self._job.report_every, self.training.epochs - self.training.epoch)
+
+    def step(self) -> Step:
+        for _ in range(self.epochs_to_report()):
+            assert self.training is not None  # nothing is left to report without one
+            self.take(self.training.run_epoch())
+            if not self.is_going:
+                break
+        return self.report()
+
+    def take(self, result: EpochResult) -> None:
+        """Take in an epoch that the training has just run."""
+        if result.diverged:
+            self._end = "diverged", {"error": f"loss is {result.losses['loss']} at epoch {result.epoch}"}
+        self._rows.append({**result.as_row(), **self._judge(result)})
+
+    def report(self) -> Step:
+        """What the epochs since the last report gave, and the end where they were the last."""
+        rows, self._rows = self._rows, []
+        if self.training is None:
+            return Step("complete", {"scored_on": self._scored_on, **_sizes(self._split), "note": self._impossible})
+        if self._end is not None:
+            state, why = self._end
+            return Step(state, self._outcome(self.training) | why, rows)
+        if self.is_going:
+            return Step("running", self._outcome(self.training), rows)
+        return self._complete(self.training, rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self.training is None else {"training": self.training.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if self.training is not None:
+            self.training.load_state_dict(state["training"])
+
+    #: The queries that scores are of.
+    _scored_on: ClassVar[str]
+
+    @abstractmethod
+    def _judge(self, result: EpochResult) -> dict[str, float]:
+        """What is to be known of an epoch beside its losses."""
+
+    @abstractmethod
+    def _outcome(self, training: Training) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _complete(self, training: Training, rows: list[dict[str, float]]) -> Step: ...
+
+
+class SearchWork(EpochWork):
     """Trains on the search split and scores every epoch on the validation queries.
 
     Stops after the epoch in which the job's time limit passes; only time spent here counts, of all its workers.
     """
 
+    _scored_on = "validation"
+
     def __init__(self, job: Job, data: StudyData) -> None:
-        self._job = job
-        self._dataset, self._split = data.dataset, data.splits.search
-        self._impossible = _impossible(job, self._dataset, self._split)
-        self._training = None if self._impossible else _start(job, self._dataset, self._split)
+        super().__init__(job, data, data.splits.search)
         self._best: dict[str, Any] = {}
         self._seconds = 0.0
 
-    def step(self) -> Step:
-        training = self._training
-        if training is None:
-            return Step("complete", {"scored_on": "validation", **_sizes(self._split), "note": self._impossible})
-        if training.epochs == 0:
-            self._score(training)
-            return Step("complete", self._outcome(training))
-        rows = []
-        for _ in range(_epochs_left(training, self._job)):
-            started = time.perf_counter()
-            result = training.run_epoch()
-            objective = self._job.objective
-            if result.diverged:
-                rows.append({**result.as_row(), objective: float("nan")})
-                return Step("diverged", self._outcome(training) | _divergence(result), rows)
-            rows.append({**result.as_row(), objective: self._score(training)})
-            self._seconds += time.perf_counter() - started
-            limit = self._job.time_limit
-            if limit is not None and self._seconds > limit and training.epoch < training.epochs:
-                note = f"over the time limit of {limit:g} s after epoch {result.epoch}"
-                return Step("timeout", self._outcome(training) | {"note": note}, rows)
-        return Step("running" if training.epoch < training.epochs else "complete", self._outcome(training), rows)
+    def _judge(self, result: EpochResult) -> dict[str, float]:
+        training, started = self.training, time.perf_counter()
+        assert training is not None
+        if result.diverged:
+            return {self._job.objective: float("nan")}
+        score = self._score(training)
+        self._seconds += result.seconds + time.perf_counter() - started
+        limit = self._job.time_limit
+        if limit is not None and self._seconds > limit and training.epoch < training.epochs:
+            self._end = "timeout", {"note": f"over the time limit of {limit:g} s after epoch {result.epoch}"}
+        return {self._job.objective: score}
 
     def _score(self, training: Training) -> float:
         """What the encoder scores now; kept where nothing before was better."""
@@ -96,63 +158,48 @@ class SearchWork:
         return scores[self._job.objective]
 
     def _outcome(self, training: Training) -> dict[str, Any]:
-        return {"scored_on": "validation", "epochs": training.epoch, **_sizes(self._split), **self._best}
+        return {"scored_on": self._scored_on, "epochs": training.epoch, **_sizes(self._split), **self._best}
+
+    def _complete(self, training: Training, rows: list[dict[str, float]]) -> Step:
+        if training.epochs == 0:
+            self._score(training)
+        return Step("complete", self._outcome(training), rows)
 
     def state_dict(self) -> dict[str, Any]:
-        training = {} if self._training is None else {"training": self._training.state_dict()}
-        return {**training, "best": self._best, "seconds": self._seconds}
+        return {**super().state_dict(), "best": self._best, "seconds": self._seconds}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if self._training is not None:
-            self._training.load_state_dict(state["training"])
+        super().load_state_dict(state)
         self._best, self._seconds = state["best"], state["seconds"]
 
 
-class TestWork:
+class TestWork(EpochWork):
     """Trains what was chosen on all non-test items and scores the test queries once, at the end."""
 
     __test__ = False  # pytest takes it for one of its own
+    _scored_on = "test"
 
     def __init__(self, job: Job, data: StudyData) -> None:
-        self._job = job
-        self._dataset, self._split = data.dataset, data.splits.final
-        self._split_config = data.splits.config
-        self._impossible = _impossible(job, self._dataset, self._split)
-        self._training = None if self._impossible else _start(job, self._dataset, self._split)
+        super().__init__(job, data, data.splits.final)
 
-    def step(self) -> Step:
-        training = self._training
-        if training is None:
-            return Step("complete", {"scored_on": "test", **_sizes(self._split), "note": self._impossible})
-        rows = []
-        for _ in range(_epochs_left(training, self._job)):
-            result = training.run_epoch()
-            rows.append(result.as_row())
-            if result.diverged:
-                return Step("diverged", self._outcome(training) | _divergence(result), rows)
-        if training.epoch < training.epochs:
-            return Step("running", self._outcome(training), rows)
+    def _judge(self, result: EpochResult) -> dict[str, float]:
+        return {}
+
+    def _outcome(self, training: Training) -> dict[str, Any]:
+        course = {"epochs": training.epoch, "chosen_epoch": training.epochs} if training.epochs else {}
+        return {"scored_on": self._scored_on, **course, **_sizes(self._split)}
+
+    def _complete(self, training: Training, rows: list[dict[str, float]]) -> Step:
         scores, evaluation = _test(training.encoder, self._dataset, self._split, self._job.k)
         outcome = self._outcome(training) | scores
         model = self._model(training, outcome) if self._job.task.index == 0 else None  # the first stands for the cell
         return Step("complete", outcome, rows, evaluation, model)
 
-    def _outcome(self, training: Training) -> dict[str, Any]:
-        course = {"epochs": training.epoch, "chosen_epoch": training.epochs} if training.epochs else {}
-        return {"scored_on": "test", **course, **_sizes(self._split)}
-
     def _model(self, training: Training, outcome: dict[str, Any]) -> bytes:
         assert self._job.config is not None
-        about = {**origin_of(self._dataset, self._split_config), "seed": self._job.seed}
+        about = {**origin_of(self._dataset, self._data.splits.config), "seed": self._job.seed}
         method = find_method(self._job.task.cell.method)
         return to_bytes(SavedHasher(method, self._job.config, training.trained, about | outcome))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {} if self._training is None else {"training": self._training.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        if self._training is not None:
-            self._training.load_state_dict(state["training"])
 
 
 class ReferenceWork:
@@ -179,6 +226,11 @@ def start_work(job: Job, data: StudyData) -> Work:
     """The work of a job, not yet begun."""
     if job.task.cell.method in REFERENCES:
         return ReferenceWork(job, data)
+    return epoch_work(job, data).start()
+
+
+def epoch_work(job: Job, data: StudyData) -> EpochWork:
+    """The work of a job that trains, to be started."""
     return SearchWork(job, data) if job.task.kind == "search" else TestWork(job, data)
 
 
@@ -192,14 +244,6 @@ def _impossible(job: Job, dataset: EmbeddingSet, split: Split) -> str | None:
     """Why the job's method has no such code of this data."""
     cell = job.task.cell
     return find_method(cell.method).impossible(cell.bits, len(split.train), dataset.features.shape[1])
-
-
-def _epochs_left(training: Training, job: Job) -> int:
-    return min(job.report_every, training.epochs - training.epoch)
-
-
-def _divergence(result: EpochResult) -> dict[str, Any]:
-    return {"error": f"loss is {result.losses['loss']} at epoch {result.epoch}"}
 
 
 def _test(

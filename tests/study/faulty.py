@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.work.runs import Step
-from study.work.trainable import HasherTrainable
+from study.work.trainable import HasherTrainable, Steps
 
 
 class FaultyTrainable(HasherTrainable):
@@ -17,13 +16,13 @@ class FaultyTrainable(HasherTrainable):
     A folder remembers what has been done; it comes in by the environment.
     """
 
-    def advance(self) -> Step:
-        task = self._job.task
+    def advance(self) -> Steps:
+        task = self._jobs[0].task
         if task.kind == "search" and task.cell.method == "none":
             if task.index == 0:
                 raise ZeroDivisionError("made to fail")
             if task.index == 1:
-                self._job = _with(self._job, learning_rate=1e25)
+                self._jobs = [_with(self._jobs[0], learning_rate=1e25)]
             if task.index == 2 and not _marked("killed-once"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if task.index == 3:
@@ -34,8 +33,8 @@ class FaultyTrainable(HasherTrainable):
 class MortalTrainable(HasherTrainable):
     """Loses its worker once, at the second step of a search trial, and leaves a marker where it goes on."""
 
-    def advance(self) -> Step:
-        if self._job.task.kind == "search" and self._work is not None and not _marked("killed"):
+    def advance(self) -> Steps:
+        if self._jobs[0].task.kind == "search" and self._work is not None and not _marked("killed"):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().advance()
 
@@ -47,7 +46,7 @@ class MortalTrainable(HasherTrainable):
 class SociableTrainable(HasherTrainable):
     """Waits at every first step until two workers have been seen."""
 
-    def advance(self) -> Step:
+    def advance(self) -> Steps:
         _marked(f"worker-{os.getpid()}")
         deadline = time.monotonic() + 60
         while len(list(Path(os.environ["FAULTY_MARKERS"]).glob("worker-*"))) < 2:

@@ -14,8 +14,7 @@ from ray import tune
 from threadpoolctl import threadpool_limits
 
 from study.drive.execution import Execution
-from study.work.runs import Step
-from study.work.trainable import HasherTrainable
+from study.work.trainable import HasherTrainable, Steps
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def at_step(patch: pytest.MonkeyPatch, number: int, strike: Callable[[], object]
     """Have something happen before a step of a worker, counted from 0 over all runs."""
     steps, advance = itertools.count(), HasherTrainable.advance
 
-    def struck(worker: HasherTrainable) -> Step:
+    def struck(worker: HasherTrainable) -> Steps:
         if next(steps) == number:
             strike()
         return advance(worker)
@@ -41,15 +40,15 @@ def at_step(patch: pytest.MonkeyPatch, number: int, strike: Callable[[], object]
 
 
 def _run(execution: Execution, trainable: type[tune.Trainable]) -> None:
-    nodes: Any = SimpleNamespace(dead=lambda: 0)
+    nodes: Any = SimpleNamespace(dead=lambda: 0, slots=lambda: 1)
     recorder = execution._recorder(nodes)
-    while (job := recorder.start("here")) is not None:
+    while jobs := recorder.start("here"):
         worker: Any = object.__new__(trainable)
-        worker.setup({"job": job}, data=execution.data, resources=execution.options.resources)
+        worker.setup({"jobs": jobs}, data=execution.data, resources=execution.options.resources)
         ended = False
         while not ended:
             result = worker.step()
-            ended = recorder.should_stop("here", result["step"]) or result["done"]
-            recorder.collect("here", result["step"])
+            ended = recorder.should_stop("here", result["steps"]) or result["done"]
+            recorder.collect("here", result["steps"])
         recorder.end("here")
     recorder.close()

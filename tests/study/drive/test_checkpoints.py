@@ -83,12 +83,12 @@ def test_what_tune_keeps_of_a_trial_goes_with_its_end(tmp_path: Path) -> None:
 def test_a_worker_removes_the_folder_of_the_run_before_where_nothing_is_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HasherTrainable, "_begin", lambda worker, job: None)
+    monkeypatch.setattr(HasherTrainable, "_begin", lambda worker, jobs: None)
     worker = HasherTrainable.__new__(HasherTrainable)
     for name in "abc":
         (tmp_path / name).mkdir()
         worker._logdir = str(tmp_path / name)
-        worker.reset_config({"job": None})
+        worker.reset_config({"jobs": None})
         if name == "b":
             (tmp_path / name / "kept").touch()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]

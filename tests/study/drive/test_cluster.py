@@ -133,14 +133,14 @@ def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, m
     job = Job(Task("search", Cell("blobs", "gcn", 8), 0), 3, config, tiny.report_every, tiny.objective, tiny.k, None)
     worker = HasherTrainable.__new__(HasherTrainable)
     worker._logdir = ""
-    worker.setup({"job": job}, data=data, resources=Resources())
+    worker.setup({"jobs": [job]}, data=data, resources=Resources())
     emptied = []
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
     gc.disable()  # or a collection by chance frees what nobody has let go of
     try:
         for finish in (True, False):
             worker.step()
-            tensors = [weakref.ref(tensor) for tensor in worker._work._training.model.parameters()]  # type: ignore[union-attr]
+            tensors = [weakref.ref(tensor) for tensor in worker._work._works[0].training.model.parameters()]  # type: ignore[union-attr]
             monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
             emptied.clear()
             if finish:
@@ -148,11 +148,11 @@ def test_a_worker_without_a_job_holds_nothing_of_the_last_one(tiny: StudySpec, m
                 worker.step()
                 monkeypatch.undo()
                 monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-            assert finish or worker.reset_config({"job": job})
+            assert finish or worker.reset_config({"jobs": [job]})
             assert finish or emptied
             assert not [reference for reference in tensors if reference() is not None]
             monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-            worker._begin(job)
+            worker._begin([job])
     finally:
         gc.enable()
 

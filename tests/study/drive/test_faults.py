@@ -194,12 +194,12 @@ def test_the_loss_of_a_node_is_excused_also_where_it_is_noticed_late(tiny: Study
 
 def test_a_clock_that_steps_back_changes_no_duration(monkeypatch: pytest.MonkeyPatch) -> None:
     worker = HasherTrainable.__new__(HasherTrainable)
-    worker._seconds, worker._work = 0.0, None
+    worker._seconds, worker._ended, worker._work, worker._jobs = [0.0], [False], None, []
     hour = iter(range(10**6, 0, -3600))
     monkeypatch.setattr(time, "time", lambda: float(next(hour)))
-    monkeypatch.setattr(HasherTrainable, "_facts", lambda self: {})
+    monkeypatch.setattr(HasherTrainable, "_with_facts", lambda self, place, step: step)
     result = worker.step()  # fails for want of a job, which takes time as well
-    assert result["step"].state == "failed" and 0 <= worker._seconds < 5
+    assert result["steps"][0].state == "failed" and 0 <= worker._seconds[0] < 5
 
 
 def test_nodes_workers_head_and_driver_may_die_under_a_study_and_its_disk_fill(

@@ -9,7 +9,7 @@ import pytest
 
 from study.plan.spec import StudySpec
 from study.work.runs import Step
-from study.work.trainable import HasherTrainable
+from study.work.trainable import HasherTrainable, Steps
 from tests.study.conftest import run_tiny
 
 
@@ -23,11 +23,12 @@ class SlowToStart(HasherTrainable):
             time.sleep(4)
         super().setup(config, data, resources)
 
-    def advance(self) -> Step:
+    def advance(self) -> Steps:
         (Path(os.environ["STARTED_WORKERS"]) / str(os.getpid())).touch()
         time.sleep(0.4)
         epoch = {"epoch": 1, "loss": 1.0, "map": 0.5}
-        return Step("complete", {"map": 0.5, "chosen_epoch": 1, "scored_on": "validation"}, [epoch])
+        outcome = {"map": 0.5, "chosen_epoch": 1, "scored_on": "validation"}
+        return [Step("complete", outcome, [epoch]) for _ in self._jobs]
 
 
 def test_short_runs_do_not_keep_other_workers_from_starting(
