@@ -62,6 +62,8 @@ def difference(first: PerQuery, second: PerQuery) -> NDArray[np.float64] | None:
     if not np.array_equal(first.queries, second.queries):
         return None
     if first.fixed or second.fixed:
-        return first.values - second.values
+        return (first.values[:1] if first.fixed else first.values) - (
+            second.values[:1] if second.fixed else second.values
+        )
     _, ours, theirs = np.intersect1d(first.runs, second.runs, return_indices=True)
     return first.values[ours] - second.values[theirs] if len(ours) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +23,12 @@ from study.record.study_folder import StudyFolder
 
 Made = TypeVar("Made")
 
+#: Columns that say which run a row is of.
+_RUN = ("dataset", "method", "bits", "kind", "index")
+
 #: Columns without which nothing can be said; others may be missing in a study of an older version.
-_NEEDED = ("dataset", "method", "bits", "kind", "index", "state", "seed",
-           *(score.name for score in SCORES if score.name not in ADDED), "device_seconds")  # fmt: skip
+_NEEDED = (*_RUN, "state", "seed", *(score.name for score in SCORES if score.name not in ADDED), "device_seconds")
+_NEEDED_OF_CURVES = (*_RUN, "state", "epoch", "seconds")
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,13 @@ class StudyRecords:
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """One row an epoch of a run: ``dataset method bits kind index state epoch loss… score``; empty without any."""
-        return read_table(self.folder.curves, self.spec) if self.folder.curves.exists() else pd.DataFrame()
+        """One row an epoch of a run: ``dataset method bits kind index state epoch loss… score``; empty without any.
+
+        Raises `UserError` for a damaged file.
+        """
+        if not self.folder.curves.exists():
+            return pd.DataFrame()
+        return _with_columns(read_table(self.folder.curves, self.spec), _NEEDED_OF_CURVES, self.folder.curves)
 
     def cells(self, dataset: str) -> list[Cell]:
         """The cells of one data set: methods over all code lengths, then references."""
@@ -144,14 +152,25 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
         raise UserError(f"{path}: not a study (no study.yaml), give a directory that run_study.py made")
     if not folder.records.exists():
         raise UserError(f"{path}: no records.csv yet; run_study.py writes it when it stops")
-    records = read_table(folder.records, spec)
-    missing = [column for column in _NEEDED if column not in records.columns]
-    if missing:
-        raise UserError(f"{folder.records}: no column {missing[0]}, expected a table as run_study.py writes it")
+    records = _with_columns(read_table(folder.records, spec), _NEEDED, folder.records)
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
     records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
+    twice = kept.duplicated(list(_RUN))
+    if twice.any():
+        run = " ".join(str(kept.loc[twice.idxmax(), column]) for column in _RUN)
+        raise UserError(
+            f"{folder.records}: {run} is in two rows, expected one a run: `python run_study.py {path}` writes the "
+            "table anew"
+        )
     return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
+
+
+def _with_columns(table: pd.DataFrame, needed: Sequence[str], path: Path) -> pd.DataFrame:
+    missing = [column for column in needed if column not in table.columns]
+    if missing:
+        raise UserError(f"{path}: no column {missing[0]}, expected a table as run_study.py writes it")
+    return table
 
 
 def _with_every_score(records: pd.DataFrame) -> pd.DataFrame:

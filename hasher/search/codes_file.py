@@ -130,6 +130,8 @@ def load_codes(path: Path) -> HashedItems:
             about.source, arrays["rows"], arrays.get("labels"), about.class_names, arrays.get("paths"),
             arrays.get("ids"),
         )  # fmt: skip
+        if len(np.unique(items.rows)) < len(items):
+            raise UserError("rows: one item is there twice, expected each once")
         return HashedItems(arrays["codes"], about.bits, about.hasher, items, about.config, about.origin)
     except KeyError as error:
         raise UserError(f"{path}: not a file of codes, it lacks {error}") from None

@@ -69,7 +69,7 @@ def task_of(trial: FrozenTrial) -> Task | None:
     try:
         return Task(stored["kind"], Cell(stored["dataset"], stored["method"], stored["bits"]), stored["index"])
     except (KeyError, TypeError):
-        raise _damaged("task", stored) from None
+        raise damaged("task", stored) from None
 
 
 def has_ended(trial: FrozenTrial) -> bool:
@@ -96,7 +96,7 @@ def finished_of(
             files=None if files is None else dict(files),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise _damaged("outcome", outcome) from None
+        raise damaged("outcome", outcome) from None
 
 
 def _state(stored: Any) -> State:
@@ -105,7 +105,8 @@ def _state(stored: Any) -> State:
     return stored
 
 
-def _damaged(what: str, stored: object) -> UserError:
+def damaged(what: str, stored: object) -> UserError:
+    """What to say of something stored that no run has left."""
     return UserError(
         f"storage: {str(stored)[:60]} is no {what} of a run as run_study.py stores it, restore the storage from a copy"
     )

@@ -19,7 +19,7 @@ from study.plan.finished import Finished, done, ends_in_words, winner
 from study.plan.spec import StudySpec
 from study.plan.tasks import Cell, Task, final_tasks, search_tasks, searched_cells
 from study.record.sampling import open_storage
-from study.record.stored import finished_of, stored_trials, task_of
+from study.record.stored import damaged, finished_of, stored_trials, task_of
 from study.record.study_folder import StudyFolder
 from study.watch.counts import count_runs, duration
 
@@ -72,7 +72,12 @@ def _last_epoch(trial: FrozenTrial) -> int:
 def _end(outcome: dict[str, Any]) -> list[datetime]:
     if "started" not in outcome:  # a run that lost its worker before its first step
         return []
-    return [datetime.fromisoformat(outcome["started"]) + timedelta(seconds=outcome.get("seconds") or 0)]
+    try:
+        return [
+            datetime.fromisoformat(outcome["started"]).astimezone(UTC) + timedelta(seconds=outcome.get("seconds") or 0)
+        ]
+    except (TypeError, ValueError, OverflowError):
+        raise damaged("outcome", outcome) from None
 
 
 def print_status(spec: StudySpec, options: RunOptions, console: Console) -> None:

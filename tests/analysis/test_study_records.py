@@ -65,6 +65,7 @@ def test_text_stays_text(tmp_path):
         (lambda path: (path / "records.csv").unlink(), "no records.csv"),
         (lambda path: (path / "records.csv").write_text("", encoding="utf-8"), "not a table"),
         (lambda path: (path / "records.csv").write_text("a,b\n1,2\n", encoding="utf-8"), "no column dataset"),
+        (lambda path: twice(path / "records.csv"), "is in two rows, expected one a run"),
     ],
 )
 def test_one_clear_line(small, spoil, says):
@@ -72,6 +73,19 @@ def test_one_clear_line(small, spoil, says):
     with pytest.raises(UserError, match=says) as raised:
         load_study(small)
     assert str(small) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def twice(table):
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join([*lines, lines[1]]), encoding="utf-8")
+
+
+def test_curves_without_a_column_are_one_line(small):
+    curves = small / "curves.csv"
+    curves.write_text(curves.read_text(encoding="utf-8").replace(",state,", ",stat,", 1), encoding="utf-8")
+    study = load_study(small)
+    with pytest.raises(UserError, match=r"/curves\.csv: no column state, expected a table"):
+        study.curves  # noqa: B018 - read when it is asked for
 
 
 @pytest.mark.parametrize("name", ["missing", "file.txt"])

@@ -111,6 +111,13 @@ def test_codes_of_any_length_are_packed_and_come_back(
     np.testing.assert_array_equal(unpack(again.packed, bits), encode(hasher.model.encoder, features))
 
 
+def test_an_item_that_is_there_twice_is_refused(make_hasher: MakeHasher, tmp_path: Path) -> None:
+    items = Items("x", np.array([0, 2, 2]))
+    save_codes(hash_items(make_hasher(4, 8), Vectors(np.eye(3, 4), items)), tmp_path / "codes.npz")
+    with pytest.raises(UserError, match=r"/codes\.npz: rows: one item is there twice, expected each once"):
+        load_codes(tmp_path / "codes.npz")
+
+
 def test_memory_does_not_grow_with_the_number_of_vectors(tmp_path: Path, make_hasher: MakeHasher) -> None:
     """Twelve chunks, mapped from a file; as float32 they would take 25 MB."""
     encoder = make_hasher(64, 8).model.encoder

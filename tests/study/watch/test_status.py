@@ -7,17 +7,19 @@ import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import run_study as command
+from hasher.errors import UserError
 from study.drive.runner import StudyResult
 from study.plan.spec import StudySpec
 from study.plan.tasks import Task, cells
 from study.record.ledger import Ledger
 from study.record.sampling import open_storage
 from study.record.study_folder import StudyFolder
-from study.watch.status import read_status
+from study.watch.status import _end, read_status
 
 
 def contents(folder: Path) -> dict[str, tuple[str, int]]:
@@ -97,6 +99,16 @@ def test_a_journal_cut_anywhere_shows_what_was_written_before(tiny: StudySpec, s
             assert read_status(tiny, study_folder, None) == expected
         counts.append(len(expected.finished))
     assert counts == sorted(counts) and counts[0] < counts[-1] == 2
+
+
+@pytest.mark.parametrize("started", ["2026-11-30T20::21.714+00:00", "", 7, "0001-01-01T00:00:00"])
+def test_a_time_that_is_none_is_said_in_a_line(started: Any) -> None:
+    with pytest.raises(UserError, match=r"^storage: .* is no outcome of a run"):
+        _end({"started": started, "seconds": 1.0})
+
+
+def test_a_time_without_a_zone_can_be_compared() -> None:
+    assert _end({"started": "2026-11-30T20:00:21.714"})[0] < datetime.now(UTC) + timedelta(days=36500)
 
 
 def test_looking_never_refuses_a_driver(study_folder: StudyFolder) -> None:
