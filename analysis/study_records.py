@@ -156,9 +156,9 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
     records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
-    twice = kept.duplicated(list(_RUN))
-    if twice.any():
-        run = " ".join(str(kept.loc[twice.idxmax(), column]) for column in _RUN)
+    twice = kept[kept.duplicated(list(_RUN))]
+    if len(twice):
+        run = " ".join(map(str, twice[list(_RUN)].iloc[0]))
         raise UserError(
             f"{folder.records}: {run} is in two rows, expected one a run: `python run_study.py {path}` writes the "
             "table anew"

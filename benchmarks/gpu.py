@@ -12,6 +12,7 @@ marked as not run: such a table says nothing of a GPU.
 - Memory: what stays allocated after a training has been let go of.
 - Mixed precision: embeddings in float16 beside float32 ones, their cosine and their speed.
 - Trials an hour with 1, 2, 4, 8 and 16 trials on one GPU, by the study itself.
+- Several seeds at once: five trainings as one stacked model, beside one after the other; their losses agree.
 - Launch overhead: the share of a step's time in which no kernel runs.
 """
 
@@ -22,9 +23,11 @@ import gc
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
@@ -33,12 +36,13 @@ from rich.table import Table
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from hasher.contract import Method, TrainedConfig
+from hasher.contract import EpochResult, Method, TrainedConfig
 from hasher.data import load_dataset
 from hasher.files import write_atomically
 from hasher.images.backbones import Computing
-from hasher.methods.registry import methods
+from hasher.methods.registry import find_method, methods
 from hasher.training.loop import GradientTraining
+from hasher.training.side_by_side import SideBySide
 from study.drive.runner import run_study
 from study.options import Resources, RunOptions
 from study.plan.spec import StudySpec
@@ -49,6 +53,7 @@ TOLERANCE = 1e-3
 KEPT = 1 << 20
 SOURCE, WIDTH, BATCH, EPOCHS = "gaussian:50:256:4096", 512, 256, 2
 NOT_RUN = "not run (no CUDA here)"
+SEEDS = 5
 PER_GPU = (1, 2, 4, 8, 16)
 
 
@@ -156,6 +161,34 @@ def mixed_precision(device: torch.device) -> Iterator[Row]:
     yield Row(question, about, f"least cosine {cosine:.5f}, {times:.1f} times as fast", cosine > 0.999)
 
 
+def several_seeds(device: torch.device) -> Iterator[Row]:
+    """Speed of `SEEDS` trainings side by side, and whether they are what they are alone."""
+    for name in ("gcn", "chebyshev", "spline", "fourier"):
+        first = begin(find_method(name), device, epochs=4)
+        alone, stacked = ([first.with_seed(seed) for seed in range(SEEDS)] for _ in range(2))
+        group, ratios, worst = SideBySide(stacked), [], 0.0
+        for _ in range(4):
+            one, apart = _timed(partial(_in_turn, alone), device)
+            other, together = _timed(group.run_epoch, device)
+            ratios.append(apart / together)
+            pairs = [(a.losses["loss"], b.losses["loss"]) for a, b in zip(one, other, strict=True)]
+            worst = max([worst, *(abs(a - b) / abs(a) for a, b in pairs)])
+        figure = f"{median(ratios[1:]):.2f} times as fast, losses differ by {worst:.0e}"
+        yield Row(f"{SEEDS} seeds at once", find_method(name).label, figure, worst < TOLERANCE)
+
+
+def _in_turn(trainings: list[GradientTraining]) -> list[EpochResult]:
+    return [each.run_epoch() for each in trainings]
+
+
+def _timed(run: Callable[[], list[EpochResult]], device: torch.device) -> tuple[list[EpochResult], float]:
+    began = time.perf_counter()
+    results = run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return results, time.perf_counter() - began
+
+
 def launch_overhead(device: torch.device) -> Iterator[Row]:
     """The share of an epoch in which the GPU runs no kernel."""
     if device.type != "cuda":
@@ -214,7 +247,7 @@ def main() -> int:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "no CUDA here"
     parts = (same_losses(device), synchronisations(device), memory(device), mixed_precision(device),
-             launch_overhead(device), trials_an_hour(device, given.trials))  # fmt: skip
+             several_seeds(device), launch_overhead(device), trials_an_hour(device, given.trials))  # fmt: skip
     rows = [row for part in parts for row in part]
     Console(width=120).print(table_of(rows, where))
     if given.out:
