@@ -55,17 +55,8 @@ SHORTEST, LONGEST = 3.0, 12.0
 #: Seconds after which Ray ends a driver that has lost its head node; 60 unless told.
 PATIENCE = 5
 #: What may differ between two runs of one study: a commit may be made meanwhile.
-TIMES_AND_PLACES = [
-    "started",
-    "seconds",
-    "device_seconds",
-    "host",
-    "device",
-    "threads",
-    "together",
-    "optuna_trial",
-    "commit",
-]
+TIMES_AND_PLACES = ["started", "seconds", "device_seconds", "host", "device", "threads", "together", "optuna_trial",
+                    "commit"]  # fmt: skip
 SPEC = StudySpec.model_validate({
     "name": "faults", "datasets": ["digits"], "methods": ["none", "gcn", "chebyshev"], "bits": [16], "trials": 4,
     "replicates": 2, "epochs": 12, "report_every": 2, "checkpoint_every": 1,

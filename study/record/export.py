@@ -19,18 +19,8 @@ _IDENTITY = ["dataset", "family", "method", "bits", "kind", "index", "state", "s
 _SCORES = ["scored_on", *(score.name for score in SCORES)]
 _COURSE = ["planned_epochs", "epochs", "chosen_epoch", "started", "seconds", "device_seconds"]
 _DATA = ["train_items", "database_items", "queries", "data_fingerprint"]
-_ORIGIN = [
-    "host",
-    "device",
-    "threads",
-    "together",
-    "versions",
-    "commit",
-    "optuna_study",
-    "optuna_trial",
-    "error",
-    "note",
-]
+_ORIGIN = ["host", "device", "threads", "together", "versions", "commit", "optuna_study", "optuna_trial", "error",
+           "note"]  # fmt: skip
 #: The family of what is no method, but a ranking by the float vectors.
 REFERENCE_FAMILY = "Float vectors"
 

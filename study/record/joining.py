@@ -26,18 +26,8 @@ from study.record.study_folder import JOURNAL, StudyFolder
 #: What parts may differ in.
 _DIVIDED = ("name", "description", "datasets", "methods", "baselines", "bits", "checkpoint_every")
 #: What of an outcome says when and where a run was, not what came of it.
-_TIMES_AND_PLACES = (
-    "started",
-    "seconds",
-    "device_seconds",
-    "host",
-    "device",
-    "threads",
-    "together",
-    "versions",
-    "commit",
-    FILES,
-)
+_TIMES_AND_PLACES = ("started", "seconds", "device_seconds", "host", "device", "threads", "together", "versions",
+                     "commit", FILES)  # fmt: skip
 
 Value = TypeVar("Value")
 
