@@ -19,7 +19,7 @@ import torch
 
 from analysis.data import studied_data
 from analysis.kept_speed import Speeds, WinnerSpeed
-from analysis.names import dataset_label
+from analysis.names import dataset_label, in_order
 from analysis.results import results_of
 from analysis.study_records import StudyRecords
 from hasher.encoding import encode_packed
@@ -93,7 +93,7 @@ def _timed(study: StudyRecords, dataset: str) -> tuple[int, list[Timed]]:
 
 def _winners(study: StudyRecords, dataset: str) -> list[Timed]:
     results = results_of(study, dataset)
-    cells = [results.cell(method, bits) for method in study.spec.all_methods for bits in results.bits]
+    cells = [results.cell(method, bits) for method in in_order(study.spec.all_methods) for bits in results.bits]
     found = [
         Timed(cell, path, load_hasher(path)) for cell in cells if (path := study.folder.model(cell)).exists()
     ]  # fmt: skip

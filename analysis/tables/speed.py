@@ -6,6 +6,7 @@ from analysis.kept_speed import Speeds
 from analysis.names import dataset_label
 from analysis.tables.scores import BITS, METHOD, bits_entry, method_entry, method_starts
 from analysis.tables.table import Column, Table, count, number
+from analysis.wording import counted
 
 
 def speed_table(speeds: Speeds, dataset: str) -> Table:
@@ -27,9 +28,11 @@ def speed_table(speeds: Speeds, dataset: str) -> Table:
         ]
         for one in winners
     ]  # fmt: skip
+    commit, plus, changes = speeds.commit.partition("+")
     notes = [
-        f"Measured on {speeds.when[:10]} on {speeds.host} ({speeds.processor}, {speeds.threads} threads), by commit "
-        f"{speeds.commit[:7]}: seconds of that machine alone, which say nothing beside those of another.",
+        f"Measured on {speeds.when[:10]} on {speeds.host} ({speeds.processor}, {counted(speeds.threads, 'thread')}), "
+        f"by commit {commit[:7]}{plus}{changes}: seconds of that machine alone, which say nothing beside those of "
+        "another.",
         f"Medians of {speeds.rounds} turns of {speeds.items:,} vectors and of {speeds.queries} queries for "
         f"{speeds.nearest} items; all winners take turns in one process, so rows may be compared.",
         "Times the quickest: seconds of encoding over those of the quickest of the same length. Search goes through "

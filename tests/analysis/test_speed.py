@@ -55,7 +55,7 @@ def test_what_is_kept_is_in_tables_and_report_and_vouched_for(copy: StudyRecords
     kept = kept_speeds(again)
     assert kept is not None and kept.winners and verify(again) == []
     table = (again.folder.tables / "blobs-speed.md").read_text(encoding="utf-8")
-    assert f"on {kept.host}" in table and f"{kept.threads} threads" in table
+    assert f"on {kept.host}" in table and f", {kept.threads} thread" in table
     assert "how fast the winners encode" in again.folder.report.read_text(encoding="utf-8")
     again.folder.speed.write_text(again.folder.speed.read_text().replace("threads:", "threads: 1"))
     assert "speed.yaml: not what it was when manifest.sha256 was written" in verify(again)
