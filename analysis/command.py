@@ -14,10 +14,12 @@ from analysis.arms import beside_random
 from analysis.compare import compare
 from analysis.explain import explain, find_cell
 from analysis.highlight import named
+from analysis.kept_speed import keep_speeds
 from analysis.searches import repeated
 from analysis.study_records import StudyRecords, load_study
 from analysis.tables import terminal_table, write_tables
 from analysis.tables.formats import to_terminal
+from analysis.tables.speed import speed_table
 from analysis.verify import verify
 from hasher.command_line import command
 from hasher.console import SafeConsole
@@ -83,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     arms.set_defaults(run=_tuning)
     fast = commands.add_parser("speed", help="time the winners' models on this machine: encoding and search")
     fast.add_argument("study", type=Path, metavar="STUDY")
+    fast.add_argument("--keep", action="store_true", help="keep it in the study's folder, for its tables and report")
     fast.set_defaults(run=_speed)
     parts = commands.add_parser("join", help="make one study of several that are parts of it")
     parts.add_argument("studies", nargs="+", type=Path, metavar="STUDY")
@@ -96,17 +99,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _make(options: argparse.Namespace, console: SafeConsole) -> int:
-    from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
-
     studies = [
         replace(study, highlight=named(study, options.highlight))
         for study in _studies(options.studies, options.data_dir)
     ]
     for study in _one_by_one(studies):
         started = time.perf_counter()
-        with making(study.folder):
-            tables = write_tables(study)
-            report = write_report(study)
+        tables, report = _written(study)
         for dataset in study.datasets:
             console.print(terminal_table(study, dataset))
             console.print()
@@ -115,6 +114,14 @@ def _make(options: argparse.Namespace, console: SafeConsole) -> int:
             f"({time.perf_counter() - started:.0f} s)"
         )
     return 0
+
+
+def _written(study: StudyRecords) -> tuple[list[Path], Path]:
+    """The tables and the report, anew, with the figures."""
+    from analysis.report import write_report  # matplotlib takes a second to import, and only this needs it
+
+    with making(study.folder):
+        return write_tables(study), write_report(study)
 
 
 def _explain(options: argparse.Namespace, console: SafeConsole) -> int:
@@ -164,20 +171,24 @@ def _tuning(options: argparse.Namespace, console: SafeConsole) -> int:
 
 
 def _speed(options: argparse.Namespace, console: SafeConsole) -> int:
-    from analysis.speed import speeds  # faiss and models, which only this needs
+    from analysis.speed import measure  # faiss and models, which only this needs
 
-    console.print(speeds(load_study(options.study, options.data_dir)))
+    study = load_study(options.study, options.data_dir)
+    speeds = measure(study)
+    for dataset in study.datasets:
+        console.print(to_terminal(speed_table(speeds, dataset)))
+        console.print()
+    if options.keep:
+        keep_speeds(study, speeds)
+        _, report = _written(study)
+        console.print(f"Kept in {study.folder.speed}, report in {report}", soft_wrap=True)
     return 0
 
 
 def _join(options: argparse.Namespace, console: SafeConsole) -> int:
-    from analysis.report import write_report
-
     joined = join(options.studies, options.studies[0].resolve().parent / options.name)
     study = load_study(joined.folder.path, options.data_dir)
-    with making(study.folder):
-        write_tables(study)
-        report = write_report(study)
+    _, report = _written(study)
     for dataset in study.datasets:
         console.print(terminal_table(study, dataset))
     for line in joined.contradictions:

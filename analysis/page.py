@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 #: Parts of the script in the order they build on each other.
-_SCRIPTS = ("page", "tables", "plot", "cells", "scores", "neighbours")
+_SCRIPTS = ("page", "tables", "plot", "points", "cells", "scores", "tuning", "neighbours")
 
 
 def render(template: str, **shown: object) -> str:

@@ -41,7 +41,7 @@ MORE_TABLES = {
     "the best does, other scores, classes, hard queries, agreement of methods",
     "paper": "More tables against the paper",
     "hyperparameters": "More tables of the hyperparameters",
-    "cost": "More tables: what each cell cost",
+    "cost": "More tables: what each cell cost, and how fast the winners are where that was kept",
 }
 
 INTRODUCTIONS = {

@@ -63,6 +63,17 @@ def tuning_curve(results: DatasetResults, cell: Cell) -> TuningCurve | None:
     return TuningCurve(expected_best(scores), low, high)
 
 
+def tuning_curves(results: DatasetResults) -> dict[int, dict[str, TuningCurve]]:
+    """The curves of all searched methods that have one, by code length; lengths without any are left out."""
+    found: dict[int, dict[str, TuningCurve]] = {}
+    for bits in results.bits:
+        for name in results.searched:
+            curve = tuning_curve(results, results.cell(name, bits))
+            if curve is not None:
+                found.setdefault(bits, {})[name] = curve
+    return found
+
+
 def best_so_far(results: DatasetResults, cell: Cell) -> NDArray[np.float64]:
     """The best validation score of a cell after each of its trials, in their order; one without a score counts as 0."""
     trials = results.study.runs("search", cell).sort_values("index")

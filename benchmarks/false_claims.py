@@ -2,17 +2,18 @@
 
 A study has the rows of the digits study, searched rivals beside them, three code lengths, five seeds and 300 queries,
 and the spread of its scores. Where nothing differs, each claim of a difference is false; where methods differ by known
-amounts, a claim that has the direction wrong is. Importances are of trials drawn at random, of trials that TPE chose,
-and of trials in which a hyperparameter without effect goes along with one that has one.
+amounts, a claim that has the direction wrong is. A study's search has three methods, ten trials a cell, and scores that
+no hyperparameter decides: trials drawn at random, or chosen by TPE. What is said of methods and of hyperparameters is
+counted apart and together. In a third kind of trials a hyperparameter without effect goes along with one that has one.
 
-Run ``python benchmarks/false_claims.py [--studies N] [--searches N]``; 1,000 studies take some minutes, a search of
-importances a second or two.
+Run ``python benchmarks/false_claims.py [--studies N]``; 1,000 studies take half an hour of one core, most of it for the
+importances.
 """
 
 import argparse
 import gc
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,20 +144,22 @@ SPEC = StudySpec.model_validate(
         "trials": 1,
         "epochs": 1,
         "datasets": ["digits"],
-        "methods": ["gcn", "chebyshev"],
-        "bits": [16],
+        "methods": ["none", "gcn", "chebyshev"],
+        "bits": [16, 32, 64],
         "space": SPACE,
     }
 )
 
 
-def trials_of(rng: np.random.Generator, kind: str, count: int = 30) -> pd.DataFrame:
-    """Complete trials of two methods: ``random``, chosen by ``tpe``, or ``confounded``: the score is that of the
-    learning rate, and temperature follows the learning rate. The first two are noise."""
-    return pd.concat([_trials(rng, kind, count).assign(method=name, bits=16) for name in SPEC.methods])
+def trials_of(rng: np.random.Generator, kind: str, count: int = 10) -> pd.DataFrame:
+    """Complete trials of the search, `count` a cell: ``random``, chosen by ``tpe``, or ``confounded``: the score is
+    that of the learning rate, and temperature follows the learning rate. The first two are noise about a cell's level.
+    """
+    cells = [(method, bits) for method in SPEC.methods for bits in SPEC.bits]
+    return pd.concat([_trials(rng, kind, count, method).assign(method=method, bits=bits) for method, bits in cells])
 
 
-def _trials(rng: np.random.Generator, kind: str, count: int) -> pd.DataFrame:
+def _trials(rng: np.random.Generator, kind: str, count: int, method: str) -> pd.DataFrame:
     seed = int(rng.integers(2**31))
     sampler: optuna.samplers.BaseSampler = (
         optuna.samplers.TPESampler(seed=seed, n_startup_trials=5)
@@ -164,7 +167,7 @@ def _trials(rng: np.random.Generator, kind: str, count: int) -> pd.DataFrame:
         else optuna.samplers.RandomSampler(seed=seed)
     )
     search = optuna.create_study(direction="maximize", sampler=sampler)
-    known = distributions(SPEC.space_for("gcn"))
+    known, level = distributions(SPEC.space_for(method)), float(rng.normal())
     rows = []
     for _ in range(count):
         trial = search.ask(known)
@@ -174,6 +177,7 @@ def _trials(rng: np.random.Generator, kind: str, count: int) -> pd.DataFrame:
             place = np.log(values["learning_rate"] / 0.0005) / np.log(20)
             values["temperature"] = float(np.clip(0.1 * 10 ** (place + 0.05 * rng.normal()), 0.1, 1.0))
             score = 3 * place + 0.3 * score
+        score += level
         search.tell(trial, score)
         rows.append({**values, "score": score})
     table = pd.DataFrame(rows)
@@ -195,7 +199,7 @@ def blames_the_wrong_one(said: str) -> bool:
     went along with it."""
     told = said.split("shown to have an effect: ")[-1].split(". It measures")[0] if CLAIM.search(said) else ""
     for part in filter(None, re.split(r"; | and (?![^(]*\))|, (?![^(]*\))", told)):
-        names = re.sub(r" for (GCN|Chebyshev).*", "", part)
+        names = re.sub(r" for (No graph|GCN|Chebyshev).*", "", part)
         if "learning rate" not in names:
             return True
     return "temperature" in told and "varied with it" not in told
@@ -204,33 +208,46 @@ def blames_the_wrong_one(said: str) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000, help="simulated studies a row (default: 1000)")
-    parser.add_argument("--searches", type=int, default=200, help="simulated searches a row (default: 200)")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     gc.freeze()  # the correction collects garbage at every call
     table = Table("", "claims", "false in", "of")
-    layouts = {
-        "13 rows, 3 lengths": Layout(), "7 rows, 3 lengths, 3 seeds": Layout(rows=ROWS[3:10], seeds=3),
+
+    def row(what: str, of: str, false: Sequence[bool]) -> None:
+        table.add_row(what, of, str(sum(false)), str(len(false)))
+
+    whole, layouts = "13 rows, 3 lengths", {
+        "7 rows, 3 lengths, 3 seeds": Layout(rows=ROWS[3:10], seeds=3),
         "GCN and ITQ, 3 lengths": Layout(rows=("gcn", "itq")), "two seeds": Layout(seeds=2),
     }  # fmt: skip
+    of_methods = false_of_methods(options.studies, Layout())
+    row(f"nothing differs: {whole}", "of a difference", of_methods)
     for name, layout in layouts.items():
-        rng = np.random.default_rng(0)
-        drawn = (simulate(rng, layout, {}) for _ in range(options.studies))
-        false = sum(any(map(claims, study.sentences())) for study in drawn)
-        table.add_row(f"nothing differs: {name}", "of a difference", str(false), str(options.studies))
+        row(f"nothing differs: {name}", "of a difference", false_of_methods(options.studies, layout))
     rng, leads = np.random.default_rng(1), LEADS
     drawn = (simulate(rng, Layout(), leads) for _ in range(options.studies))
-    wrong = sum(wrong_directions(study, leads) > 0 for study in drawn)
-    table.add_row(
-        f"{label('fourier')} leads by 0.03, others differ", "the wrong way round", str(wrong), str(options.studies)
-    )
-    for kind in ("random", "tpe", "confounded"):
-        rng = np.random.default_rng(2)
-        said = [said_of(trials_of(rng, kind)) for _ in range(options.searches)]
-        judge = blames_the_wrong_one if kind == "confounded" else claims
-        false = sum(map(judge, said))
-        table.add_row(f"trials: {kind}", "of an effect", str(false), str(options.searches))
+    wrong = [wrong_directions(study, leads) > 0 for study in drawn]
+    row(f"{label('fourier')} leads by 0.03, others differ", "the wrong way round", wrong)
+    for kind, trials in {"random": "drawn at random", "tpe": "chosen by TPE"}.items():
+        of_effects = false_of_effects(options.studies, kind, claims)
+        row(f"nothing differs: trials {trials}", "of an effect", of_effects)
+        either = [one or other for one, other in zip(of_methods, of_effects, strict=True)]
+        row(f"nothing differs: {whole}, trials {trials}", "of either", either)
+    row("the learning rate decides, temperature follows it", "of another",
+        false_of_effects(max(1, options.studies // 5), "confounded", blames_the_wrong_one))  # fmt: skip
     Console(width=100).print(table)
+
+
+def false_of_methods(studies: int, layout: Layout) -> list[bool]:
+    """Of each study in which nothing differs, whether it claims a difference of methods."""
+    rng = np.random.default_rng(0)
+    return [any(map(claims, simulate(rng, layout, {}).sentences())) for _ in range(studies)]
+
+
+def false_of_effects(studies: int, kind: str, judge: Callable[[str], bool]) -> list[bool]:
+    """Of each study's search, whether what is said of its hyperparameters is false by this judge."""
+    rng = np.random.default_rng(2)
+    return [judge(said_of(trials_of(rng, kind))) for _ in range(studies)]
 
 
 if __name__ == "__main__":

@@ -11,30 +11,23 @@ from analysis.figures.emphasis import emphasis_of, pale_line
 from analysis.figures.study_figure import StudyFigure, nothing_to_draw
 from analysis.names import label
 from analysis.results import DatasetResults
-from analysis.tuning import BAND, RIVAL, TuningCurve, tuning_curve, why_no_curve
+from analysis.tuning import BAND, RIVAL, TuningCurve, tuning_curves, why_no_curve
 from analysis.validation_level import validation_levels
 from analysis.wording import span
-
-Curves = dict[int, dict[str, TuningCurve]]
 
 
 def figures(results: DatasetResults) -> list[StudyFigure]:
     """The one figure of this family, of studies whose trials were drawn at random; the others have `best-by-trials`."""
-    return [tuning_curves(results)] if results.study.spec.sampler.name == "random" else []
+    return [expected_best_of_k(results)] if results.study.spec.sampler.name == "random" else []
 
 
-def tuning_curves(results: DatasetResults) -> StudyFigure:
+def expected_best_of_k(results: DatasetResults) -> StudyFigure:
     """The expected best validation score of k trials: a panel a code length, a line a method."""
     key, title = "tuning-curve", "Expected best of k random trials"
     why = why_no_curve(results.study.spec)
     if why is not None:
         return nothing_to_draw(key, title, why)
-    found: Curves = {}
-    for bits in results.bits:
-        for name in results.searched:
-            curve = tuning_curve(results, results.cell(name, bits))
-            if curve is not None:
-                found.setdefault(bits, {})[name] = curve
+    found = tuning_curves(results)
     if not found:
         return nothing_to_draw(key, title, "there are too few trials")
     bits = results.reference_bits if results.reference_bits in found else next(iter(found))
@@ -58,7 +51,7 @@ def _sentence(curves: dict[str, TuningCurve], bits: int) -> str:
     )
 
 
-def _draw(results: DatasetResults, found: Curves, levels: dict[int, float]) -> Figure:
+def _draw(results: DatasetResults, found: dict[int, dict[str, TuningCurve]], levels: dict[int, float]) -> Figure:
     emphasis = emphasis_of(results)
     grid = canvas.facets([f"{bits} bits" for bits in found], sharey=True)
     for panel, (bits, curves) in zip(grid.panels, found.items(), strict=True):

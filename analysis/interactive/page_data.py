@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from analysis.interactive.asked_cells import asked_cells
 from analysis.interactive.asked_queries import asked_queries
+from analysis.interactive.expected_best import expected_best
 from analysis.interactive.scores import looks, metrics, scores
 from analysis.names import dataset_label
 from analysis.results import DatasetResults, results_of
@@ -32,4 +33,5 @@ def _dataset(results: DatasetResults) -> dict[str, Any]:
         "scores": scores(results),
         "cells": asked_cells(results),
         "queries": asked_queries(results),
+        "tuning": expected_best(results),
     }

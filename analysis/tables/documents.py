@@ -9,6 +9,7 @@ from typing import Literal
 
 from rich.console import RenderableType
 
+from analysis.kept_speed import kept_speeds
 from analysis.names import dataset_label
 from analysis.paper_numbers import competitors
 from analysis.results import DatasetResults, results_of
@@ -25,6 +26,7 @@ from analysis.tables.ladder import ladder_table
 from analysis.tables.queries import metrics_table, query_tables
 from analysis.tables.rivals import rivals_by_test_table, rivals_table
 from analysis.tables.scores import cells_table, main_table
+from analysis.tables.speed import speed_table
 from analysis.tables.statistics import best_table, intervals_table, order_table, pairs_table, selection_table
 from analysis.tables.table import Table
 from analysis.tables.tuning import transfer_table, tunability_table, tuning_curve_table
@@ -78,6 +80,10 @@ def _documents(results: DatasetResults) -> list[Document]:
     ]
     if tuned:
         found.append(Document("tuning", "cost", tuned))
+    speeds = kept_speeds(results.study)
+    timed = speed_table(speeds, results.dataset) if speeds else None
+    if timed and timed.rows:
+        found.append(Document("speed", "cost", [timed]))
     if has_conventions(results):
         found.append(Document("conventions", "results", [conventions_table(results)]))
     if competitors(results.dataset):

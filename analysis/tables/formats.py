@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import itertools
-import math
 import re
+import textwrap
 from collections.abc import Iterable
 from urllib.parse import quote
 
@@ -16,8 +16,12 @@ from analysis.tables.table import Column, Entry, Table
 from analysis.tables.terminal import TerminalTable
 from hasher.csv_text import rows_to_csv
 
-#: Rows of a LaTeX table that a page holds with its notes, in either orientation.
+#: Lines of a LaTeX table that a page holds with its notes, in either orientation.
 _PAGE = 30
+#: Characters of a line in a LaTeX column: longer text is broken, or the whole table would become small for it.
+_LINE = 32
+#: The same of a heading over shorter entries.
+_HEADING = 12
 #: Floats that LaTeX is left with at once; it holds 18 at least before it gives up.
 _FLOATS = 15
 #: Characters from which text in HTML gets a column of some width.
@@ -28,6 +32,7 @@ _PREAMBLE = r"""\documentclass{article}
 \IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[utf8]{inputenc}
 \usepackage[a4paper,landscape,margin=2cm]{geometry}
+\usepackage{array}
 \usepackage{booktabs}
 \usepackage{graphicx}
 \usepackage[table]{xcolor}
@@ -69,18 +74,27 @@ def to_csv(table: Table) -> str:
 def to_latex(table: Table) -> str:
     r"""Floats for ``\input``, more than one where a page does not hold all rows.
 
-    They need booktabs, graphicx and xcolor with its option ``table``; `latex_document` loads them.
+    They need array, booktabs, graphicx and xcolor with its option ``table``; `latex_document` loads them.
     """
-    pages = max(1, math.ceil(len(table.rows) / _PAGE))
-    ends = [len(table.rows) * page // pages for page in range(pages + 1)]
-    floats = [_float(table, range(*part)) for part in itertools.pairwise(ends)]
-    held = ["\n".join(floats[first : first + _FLOATS]) for first in range(0, pages, _FLOATS)]
+    floats = [_float(table, rows) for rows in _pages(table)]
+    held = ["\n".join(floats[first : first + _FLOATS]) for first in range(0, len(floats), _FLOATS)]
     return "\\clearpage\n".join(held)
 
 
+def _pages(table: Table) -> list[range]:
+    """The rows of each page: a row lies where its first line is, were all lines spread evenly over the pages."""
+    lines = [max([1, *(len(textwrap.wrap(entry.text, _LINE)) for entry in row)]) for row in table.rows]
+    total = max(1, sum(lines))
+    pages = -(-total // max(1, _PAGE + 1 - max(lines, default=1)))
+    places = [first * pages // total for first in itertools.accumulate(lines, initial=0)][:-1]
+    ends = [index for index, place in enumerate(places) if index and place > places[index - 1]]
+    return [range(*part) for part in itertools.pairwise([0, *ends, len(lines)])]
+
+
 def _float(table: Table, rows: range) -> str:
-    align = "".join("r" if column.align == "right" else "l" for column in table.columns)
-    head = " & ".join(_latex_text(column.heading) for column in table.columns) + r" \\"
+    widths = [max((len(row[place].text) for row in table.rows), default=0) for place, _ in enumerate(table.columns)]
+    align = "".join(map(_latex_align, table.columns, widths))
+    head = " & ".join(map(_latex_heading, table.columns, widths)) + r" \\"
     body = [
         (r"\midrule[0.2pt]" + "\n" if index in table.rules and index > rows.start else "")
         + " & ".join(map(_latex_entry, table.rows[index]))
@@ -96,6 +110,24 @@ def _float(table: Table, rows: range) -> str:
         rf"\begin{{tabular}}{{{align}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule",
         r"\end{tabular}}", r"\begin{minipage}{\linewidth}", *notes, r"\end{minipage}", r"\end{table}",
     ]) + "\n"  # fmt: skip
+
+
+def _latex_align(column: Column, width: int) -> str:
+    """Text of more than a line gets a column of that width: an average character has half an em."""
+    if column.align == "right":
+        return "r"
+    return "l" if width <= _LINE else rf">{{\raggedright\arraybackslash}}p{{{_LINE / 2:g}em}}"
+
+
+def _latex_heading(column: Column, width: int) -> str:
+    """A heading broken into lines that are no longer than what is under it."""
+    lines = textwrap.wrap(
+        column.heading, max(_HEADING, min(width, _LINE)), break_long_words=False, break_on_hyphens=False
+    )
+    if len(lines) < 2:
+        return _latex_text(column.heading)
+    align, stacked = "r" if column.align == "right" else "l", r"\\".join(map(_latex_text, lines))
+    return rf"\begin{{tabular}}[b]{{@{{}}{align}@{{}}}}{stacked}\end{{tabular}}"
 
 
 def latex_document(title: str, tables: Iterable[Table]) -> str:

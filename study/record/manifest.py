@@ -114,13 +114,21 @@ def close_manifest(folder: StudyFolder, spec: StudySpec, finished: FinishedRuns)
 def files_of(folder: StudyFolder) -> list[str]:
     """The files that a manifest is about, relative to the folder; hidden ones are half written or tell of no result."""
     top = (folder.spec, folder.origins, folder.amendments, folder.storage, folder.journal, folder.records,
-           folder.curves, folder.report)  # fmt: skip
+           folder.curves, folder.speed, folder.report)  # fmt: skip
     below = (path for name in _FOLDERS for path in (folder.path / name).rglob("*"))
     return [_name(folder, path) for path in (*top, *below) if path.is_file() and not path.name.startswith(".")]
 
 
 def _name(folder: StudyFolder, path: Path) -> str:
     return path.relative_to(folder.path).as_posix()
+
+
+def vouch(folder: StudyFolder, path: Path) -> None:
+    """One more file, or what it is now, is vouched for; where nothing is yet, it is no more than all else."""
+    with folder.writing():
+        before = read_manifest(folder)
+        if before is not None and not before.is_open:
+            _write(folder, {**before.digests, _name(folder, path): sha256(path)})
 
 
 @contextmanager

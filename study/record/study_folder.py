@@ -72,6 +72,11 @@ class StudyFolder:
         return self.path / "manifest.sha256"
 
     @property
+    def speed(self) -> Path:
+        """How fast the winners are, where that was kept (`analysis.kept_speed`)."""
+        return self.path / "speed.yaml"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

@@ -22,13 +22,14 @@ def worker_facts() -> dict[str, Any]:
     cuda = torch.cuda.is_available()
     return {
         "host": socket.gethostname(),
-        "device": torch.cuda.get_device_name() if cuda else _cpu_name(),
+        "device": torch.cuda.get_device_name() if cuda else processor(),
         "threads": torch.get_num_threads(),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _versions() -> str:
+def versions() -> str:
+    """Python and the packages whose version can change a number, `name=version` each."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -38,7 +39,8 @@ def _versions() -> str:
     return " ".join(f"{name}={number}" for name, number in found.items())
 
 
-def _cpu_name() -> str:
+def processor() -> str:
+    """The processor's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from itertools import combinations
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -12,8 +14,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from analysis.explain import score_in_words
-from analysis.figures import bits, catalogue, neighbours
+from analysis.figures import bits, catalogue, neighbours, tuning
 from analysis.interactive.asked_queries import NEIGHBOURS, QUERIES
+from analysis.names import full_label, label
 from analysis.report import write_report
 from analysis.results import results_of
 from analysis.study_records import load_study
@@ -30,6 +33,8 @@ from tests.hasher.hashing import method_of, start
 
 #: What has a model.
 CELL = Cell("digits", "gcn", 32)
+#: A point of a main figure.
+MAIN_POINT = ".first .point"
 #: A newer axe.min.js than that of the package axe-core-python.
 AXE = "AXE_CORE"
 
@@ -38,8 +43,9 @@ AXE = "AXE_CORE"
 def study(tmp_path_factory):
     """Two data sets, three methods and two code lengths; a few of the report's figures."""
     spec = make_spec(
-        datasets=["digits", "vectors.npz"], methods=["none", "chebyshev", "gcn"], trials=5, replicates=3, epochs=6
-    )
+        datasets=["digits", "vectors.npz"], methods=["none", "chebyshev", "gcn"], trials=9, replicates=3, epochs=6,
+        pruner={"name": "none"},
+    )  # fmt: skip
     study = load_study(write_study(tmp_path_factory.mktemp("runs"), spec, queries=20))
     config = HAGCNConfig(filter="gcn", bits=32, ae_width=16, epochs=1, start="random")
     training = start(config, load_dataset("digits").features[:500])
@@ -50,7 +56,9 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(study):
-    few = dict.fromkeys(catalogue.SECTIONS, ()) | {"results": (bits.figures, neighbours.figures)}
+    few = dict.fromkeys(catalogue.SECTIONS, ()) | {
+        "results": (bits.figures, neighbours.figures), "cost": (tuning.figures,),
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "SECTIONS", few)
         return write_report(study)
@@ -120,21 +128,48 @@ def test_points_are_reached_by_keys_and_say_their_values_with_intervals(page, st
 
 def test_a_pointer_near_a_point_shows_its_value(page):
     show_at = "arguments[0].scrollIntoView({block: 'center'}); const box = arguments[0].getBoundingClientRect();"
-    point = all_of(page, ".point")[0]
+    point = all_of(page, MAIN_POINT)[0]
     center = page.execute_script(f"{show_at} return [box.x + box.width / 2, box.y + box.height / 2]", point)
     moved = {"type": "mouseMoved", "x": center[0] + 5, "y": center[1] - 5}
     page.execute_cdp_cmd("Input.dispatchMouseEvent", moved)
-    assert one(page, ".tip").text in {each.get_attribute("aria-label") for each in all_of(page, ".point")}
+    assert one(page, ".tip").text in {each.get_attribute("aria-label") for each in all_of(page, MAIN_POINT)}
     page.execute_cdp_cmd("Input.dispatchMouseEvent", moved | {"x": 5, "y": 5})
     assert not one(page, ".tip").is_displayed()
 
 
+def test_the_expected_best_of_k_trials_says_its_values_to_keys_and_to_a_pointer(page, study):
+    """Against the mean over all subsets of k trials."""
+    panels = all_of(page, "#digits-tuning-curve .panel")
+    assert [panel.find_element(By.TAG_NAME, "p").text for panel in panels] == ["16 bits", "32 bits"]
+    first = panels[1].find_element(By.CSS_SELECTOR, '.point[tabindex="0"]')
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", first)
+    said = focused(page).get_attribute("aria-label")
+    method = next(one for one in ("none", "chebyshev", "gcn") if said.startswith(label(one)))
+    scores = study.runs("search", Cell("digits", method, 32))["score"].fillna(0).tolist()
+    for k in range(1, 10):
+        best = fmean(map(max, combinations(scores, k)))
+        assert f"32 bits, best of {k}: {decimals(best)}, 90% of searches " in said
+        assert said == panels[1].find_element(By.CSS_SELECTOR, ".tip").text
+        press(page, Keys.ARROW_RIGHT)
+        said = focused(page).get_attribute("aria-label")
+    press(page, Keys.ENTER)
+    assert one(page, "#sheet-title").text == f"{full_label(method)}, 32 bits, on Digits"
+    press(page, Keys.ESCAPE)
+    shown_at = "const box = arguments[0].querySelector('.ring').getBoundingClientRect(); return [box.x, box.y]"
+    x, y = page.execute_script(shown_at, focused(page))
+    for point, told in (((x + 9, y + 9), said), ((5, 5), "")):
+        move = {"type": "mouseMoved", "x": point[0], "y": point[1]}
+        page.execute_cdp_cmd("Input.dispatchMouseEvent", move)
+        assert panels[1].find_element(By.CSS_SELECTOR, ".tip").text == told
+    assert "ITQ" in page.execute_script("return arguments[0].textContent", panels[0])
+
+
 def test_methods_lengths_and_data_sets_are_switched_off_and_on(page, study):
     rows, heads = "#results .first table tbody tr", "#results .first table thead th"
-    methods, points = len(results_of(study, "digits").compared), len(all_of(page, ".point"))
+    methods, points = len(results_of(study, "digits").compared), len(all_of(page, MAIN_POINT))
     assert len(seen(page, rows)) == 2 * methods and points == 4 * methods
     switch(page, "bits:16")
-    assert seen(page, heads) == ["Method", "32 bits"] * 2 and len(all_of(page, ".point")) == points / 2
+    assert seen(page, heads) == ["Method", "32 bits"] * 2 and len(all_of(page, MAIN_POINT)) == points / 2
     switch(page, "method:gcn")
     assert len(seen(page, rows)) == 2 * (methods - 1) and not any(text.startswith("GCN") for text in seen(page, rows))
     assert f"{methods - 1} of {methods} methods at 1 of 2" in one(page, ".now").text
@@ -149,10 +184,10 @@ def test_methods_lengths_and_data_sets_are_switched_off_and_on(page, study):
     assert len(seen(page, rows)) == methods - 3
     for key in ("bits:32", "bits:16", "bits:32", "data set:vectors"):
         switch(page, key)
-        if key == "bits:32" and not seen(page, ".point"):
+        if key == "bits:32" and not seen(page, MAIN_POINT):
             assert "Nothing that is switched on" in seen(page, ".chart")[0]
     whole.click()
-    assert len(seen(page, rows)) == 2 * methods and len(all_of(page, ".point")) == points
+    assert len(seen(page, rows)) == 2 * methods and len(all_of(page, MAIN_POINT)) == points
     assert one(page, ".now").text == ""
 
 

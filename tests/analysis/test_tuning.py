@@ -15,7 +15,7 @@ from sklearn.decomposition import PCA
 
 from analysis.arms import arms_of, arms_table, check_arms
 from analysis.data import whole_data
-from analysis.figures.tuning import tuning_curves
+from analysis.figures.tuning import expected_best_of_k
 from analysis.results import DatasetResults, results_of
 from analysis.study_records import StudyRecords
 from analysis.tables.tuning import transfer_table, tunability_table, tuning_curve_table
@@ -68,7 +68,7 @@ def test_the_curve_is_over_all_subsets_and_a_trial_without_a_score_counts(tmp_pa
         assert reached == 5 and curve.trials_to(2.0) is None
     table = tuning_curve_table(results)
     assert [column.name for column in table.columns][2:6] == ["best_of_1", "best_of_2", "best_of_4", "best_of_8"]
-    assert tuning_curves(results).drawing is not None and tuning_curves(results).draw().axes
+    assert expected_best_of_k(results).drawing is not None and expected_best_of_k(results).draw().axes
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_other_trials_have_none_and_say_why(tmp_path: Path, changes: dict[str, A
     results = study(tmp_path, **changes)
     assert why in str(why_no_curve(results.study.spec)) and tuning_curve(results, Cell("digits", "gcn", 8)) is None
     assert not tuning_curve_table(results).rows
-    figure = tuning_curves(results)
+    figure = expected_best_of_k(results)
     assert figure.drawing is None and why in figure.caption
 
 

@@ -21,6 +21,12 @@ function openCell(dataset, cell) {
   sheet.scrollTop = 0;
 }
 
+/** What opens the sheet of a method at a code length. */
+function opener(dataset, method, bits) {
+  const cell = dataset.cells.find((one) => one.method === method.name && (one.bits === bits || one.bits === 0));
+  return () => openCell(dataset, cell);
+}
+
 /** The ranked trials, each a button, and what is known of the one that was pressed: at first the winner. */
 function trialsOf(cell) {
   const { trials } = cell, about = element("div", { class: "trial", "aria-live": "polite" });

@@ -9,23 +9,12 @@ function inWords([mean, spread, runs, low, high]) {
   return `${decimals(mean)}${spread === null ? "" : ` \u00b1 ${decimals(spread)}`}${within}, ${runs} ${runs === 1 ? "run" : "runs"}`;
 }
 
-/** The sample of a method: its line and its marker, in its colour. */
-function sample(method) {
-  const line = shape("line", { x1: 0, x2: 30, y1: 7, y2: 7, stroke: method.colour, "stroke-dasharray": method.dash });
-  const mark = shape("path", { d: method.marker, transform: "translate(15 7) scale(8)", ...paint(method) });
-  return shape("svg", { class: "sample", viewBox: "0 0 30 14", width: 30, height: 14, "aria-hidden": "true" }, line, mark);
-}
-
-const paint = ({ colour }) => ({ fill: colour, stroke: colour, "stroke-width": "0.14" });
-
 /** Entries of a main table become buttons that open their cells; they can be written anew for another metric. */
 function mainTable(dataset, part) {
   const table = part.querySelector(".first table"), rows = [...table.tBodies[0].rows];
   const entries = rows.map((row, m) => [...row.cells].slice(1).map((entry, b) => {
     const method = dataset.methods[m], bits = dataset.bits[b], className = entry.className;
-    const cell = dataset.cells.find((one) => one.method === method.name && (one.bits === bits || one.bits === 0));
-    const name = () => `${method.label}, ${bits} bits: ${words(entry)}`;
-    const button = element("button", { type: "button", class: "cell", "aria-haspopup": "dialog", click: () => openCell(dataset, cell) });
+    const button = element("button", { type: "button", class: "cell", "aria-haspopup": "dialog", click: opener(dataset, method, bits) });
     button.append(...entry.childNodes);
     entry.append(button);
     button.title = "Trials and runs of this entry";
@@ -57,7 +46,7 @@ function mainFigure(dataset, part) {
   const figure = part.querySelector(".first > figure");
   if (!figure) return () => {};
   const room = element("div", { class: "chart" }), legend = element("ul", { class: "legend" });
-  const tip = element("div", { class: "tip", "aria-hidden": "true", hidden: true });
+  const tip = hiddenTip();
   figure.querySelectorAll(".enlarge, .picture").forEach((one) => one.remove());
   figure.prepend(room, legend);
   const draw = () => {
@@ -100,69 +89,12 @@ function chart(dataset, methods, lengths, table, width, tip) {
       if (low !== null) svg.append(shape("line", { stroke: method.colour, x1: across(at), x2: across(at), y1: up(low), y2: up(high) }));
     }
   });
-  for (const point of points) point.node = mark(dataset, point, across(point.at), up(point.score[0]), tip);
-  points.sort((one, other) => one.place - other.place || other.score[0] - one.score[0]);
-  svg.append(...points.map((point) => point.node));
-  points[0].node.setAttribute("tabindex", "0");
-  svg.addEventListener("keydown", (event) => walk(event, points));
-  const near = ({ clientX, clientY }) => {
-    const box = svg.getBoundingClientRect();
-    const far = (point) => Math.hypot(point.x - clientX + box.left, point.y - clientY + box.top);
-    points.forEach((point) => { [point.x, point.y] = [across(point.at), up(point.score[0])]; });
-    const nearest = points.reduce((one, other) => (far(one) <= far(other) ? one : other));
-    return far(nearest) < 24 ? nearest : null;
-  };
-  svg.addEventListener("pointermove", (event) => tell(near(event)?.node, tip));
-  svg.addEventListener("pointerleave", () => tell(null, tip));
-  svg.addEventListener("click", (event) => near(event)?.node.dispatchEvent(new Event("open")));
+  const reached = points.map(({ method, bits, score, line, place, at }) => ({
+    method, line, place, x: across(at), y: up(score[0]), size: method.pale ? 5 : 9, open: opener(dataset, method, bits),
+    said: `${method.label}, ${bits} bits: ${inWords(score)}`,
+  }));
+  reachable(svg, reached, tip);
   return svg;
-}
-
-/** A point: a button that says its value when it is reached, and opens its cell. */
-function mark(dataset, { method, bits, score }, x, y, tip) {
-  const cell = dataset.cells.find((one) => one.method === method.name && (one.bits === bits || one.bits === 0));
-  const said = `${method.label}, ${bits} bits: ${inWords(score)}`;
-  const open = () => { tip.hidden = true; openCell(dataset, cell); };
-  const size = method.pale ? 5 : 9;
-  const ring = shape("circle", { class: "ring", r: 9 });
-  const drawn = shape("path", { d: method.marker, transform: `scale(${size})`, ...paint(method) });
-  return shape("g", {
-    class: "point", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`, role: "button", tabindex: "-1", "aria-label": said,
-    "data-x": x, "data-y": y, open,
-    focus: ({ currentTarget }) => tell(currentTarget, tip), blur: () => tell(null, tip),
-    keydown: (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); }
-      if (event.key === "Escape") tip.hidden = true;
-    },
-  }, ring, drawn);
-}
-
-/** Shows what a point says beside it; hides it without one. */
-function tell(node, tip) {
-  for (const other of tip.parentNode?.querySelectorAll(".point.near") ?? []) other.classList.remove("near");
-  tip.hidden = !node;
-  if (!node) return;
-  node.classList.add("near");
-  tip.textContent = node.getAttribute("aria-label");
-  const { x, y } = node.dataset, room = tip.parentNode.clientWidth - tip.offsetWidth;
-  tip.style.left = `${Math.max(0, Math.min(room, x - tip.offsetWidth / 2))}px`;
-  tip.style.top = y > tip.offsetHeight + 16 ? `${y - tip.offsetHeight - 12}px` : `${Number(y) + 14}px`;
-}
-
-/** Arrow keys: left and right along a line, up and down among the points of a code length. */
-function walk(event, points) {
-  const here = points.findIndex((point) => point.node === document.activeElement);
-  if (here < 0) return;
-  const at = points[here], same = points.filter((point) => point.place === at.place);
-  const along = points.filter((point) => point.line === at.line), step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[event.key];
-  if (!step) return;
-  event.preventDefault();
-  const row = event.key === "ArrowLeft" || event.key === "ArrowRight" ? along : same;
-  const next = row[row.indexOf(at) + step];
-  if (!next) return;
-  at.node.setAttribute("tabindex", "-1");
-  next.node.setAttribute("tabindex", "0");
-  next.node.focus();
 }
 
 /** A box that switches one thing. */

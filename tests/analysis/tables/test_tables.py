@@ -223,7 +223,28 @@ def test_markdown_has_as_many_cells_as_columns():
 def test_latex_of_a_long_table_is_split_evenly():
     long = Table("long", "Long", [Column("method", "F")], [[Entry(str(i))] for i in range(61)])
     parts = to_latex(long).split(r"\end{table}")[:-1]
-    assert [part.count(r"\\") - 1 for part in parts] == [20, 20, 21]
+    assert [part.count(r"\\") - 1 for part in parts] == [21, 20, 20]
+    text = "a text of many words " * 6  # four lines and more
+    parts = to_latex(Table("long", "Long", [Column("method", "F", "left")], [[Entry(text)]] * 20)).split(r"\end{table}")
+    assert [part.count("many") // 6 for part in parts] == [7, 7, 6, 0]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_breaks_long_texts_and_headings_rather_than_shrink_the_table(tmp_path):
+    """By the width that TeX finds."""
+    columns = [Column(str(i), f"Heading of several words {i}") for i in range(7)]
+    said = Column("said", "Verdict", "left")
+    table = Table(
+        "wide", "Wide", [*columns, said], [[*[Entry("0.123")] * 7, Entry("tied for first with several " * 5)]]
+    )
+    measured = r"\newcommand\measured[1]{\setbox0\hbox{#1}\typeout{width \the\wd0, of \the\linewidth.}\box0}"
+    document = re.sub(r"\\resizebox\{.*?\}\{!\}", r"\\measured", latex_document("Wide", [table]))
+    document = document.replace(r"\begin{document}", rf"{measured}\begin{{document}}")
+    (tmp_path / "wide.tex").write_text(document, encoding="utf-8")
+    run = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "wide.tex"], cwd=tmp_path,
+                         capture_output=True, text=True, errors="replace", timeout=120, check=False)  # fmt: skip
+    found, room = map(float, re.search(r"width ([\d.]+)pt, of ([\d.]+)pt", run.stdout).groups())
+    assert run.returncode == 0 and 0.3 * room < found <= room
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
