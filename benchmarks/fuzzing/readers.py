@@ -16,6 +16,8 @@ import torch
 
 import hasher.__main__ as hasher_command
 import run_study
+from analysis.kept_speed import keep_speeds
+from analysis.speed import measure
 from analysis.study_records import load_study
 from analysis.tables import render_tables
 from benchmarks.fuzzing.mutation import mutated
@@ -88,11 +90,12 @@ def readers() -> list[Reader]:
         Reader("faiss index, sealed anew", ["codes.faiss"], lambda: hasher_command.main(search), _sealed),
         Reader("IDX and gzip", ["pictures.idx", "pictures.idx.gz"], _parse_pictures),
         Reader("search space", ["space.yaml"], _parse_space),
-        Reader("study.yaml and its kind", ["runs/fuzzed/*.yaml"],
+        Reader("study.yaml and its kind", ["runs/fuzzed/study.yaml", "runs/fuzzed/origins.yaml"],
                lambda: run_study.main(["runs/fuzzed", "--status"])),
         Reader("storage.txt", ["runs/fuzzed/storage.txt"], lambda: run_study.main(["runs/fuzzed", "--status"])),
         Reader("journal", ["runs/fuzzed/journal.log"], lambda: run_study.main(["runs/fuzzed", "--status"])),
         Reader("records.csv, curves.csv", ["runs/fuzzed/*.csv"], _tables),
+        Reader("speed.yaml", ["runs/fuzzed/speed.yaml"], _tables),
         Reader("evaluations", ["runs/fuzzed/evaluations/mine/*.npz"], _tables),
     ]  # fmt: skip
 
@@ -127,6 +130,8 @@ def make_files(folder: Path) -> None:
     (folder / "study.yaml").write_text(STUDY)
     with contextlib.chdir(folder):
         run_small_study(Path("study.yaml"), Path("runs"))
+        study = load_study(Path("runs/fuzzed"), Path())
+        keep_speeds(study, measure(study))
 
 
 def _encode_both() -> int:
