@@ -117,7 +117,8 @@ def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
         assert "\n" not in str(stopped.value)
     kept = Ledger(tiny, open_storage(str(tmp_path / "tiny" / "journal.log"))).finished
     assert 0 < len(kept) < len(all_tasks(tiny))
-    again = run_tiny(tiny, tmp_path, max_concurrent=1, address=cluster)
+    with runs_here():
+        again = run_tiny(tiny, tmp_path)
     assert again.counts.left == 0
     first, second = (pd.read_csv(r.folder.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
@@ -162,8 +163,9 @@ class ForgetfulTrainable(HasherTrainable):
 
 
 def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(
-    tiny: StudySpec, cluster: str, tmp_path: Path
+    tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("study.drive.lost_workers.RETRIES", 1)  # each takes another worker
     spec = tiny.model_copy(update={"checkpoint_every": 1})
     with pytest.raises(UserError, match="read-only for a test"):
         run_tiny(spec, tmp_path, ForgetfulTrainable, max_concurrent=1, address=cluster)
