@@ -236,7 +236,7 @@ def _server() -> Iterator[Server | None]:
 
 
 @contextmanager
-def _place(kind: str, folder: Path, name: str, database: Server | None) -> Iterator[Place]:
+def placed(kind: str, folder: Path, name: str, database: Server | None) -> Iterator[Place]:
     """A place for a study on a disk of its own, where there can be one."""
     runs_dir = folder / "disk"
     with ExitStack() as closing:
@@ -270,7 +270,7 @@ def stress(seeds: range, nodes: int, folder: Path) -> int:
             if kind == "postgresql" and database is None:
                 print(f"seed {seed}: not run, it is for PostgreSQL")
                 continue
-            with _place(kind, folder / str(seed), f"seed{seed}", database) as place:
+            with placed(kind, folder / str(seed), f"seed{seed}", database) as place:
                 found = Ordeal(cluster, place, plan(rng, calm.seconds, kind), rng).run()
             same = comparable(found.records).equals(comparable(calm.records)) and not found.wrong
             wrong, runs, faults, stops = wrong + (not same), runs + 1, faults + found.faults, stops + found.stops

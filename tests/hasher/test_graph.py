@@ -6,8 +6,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import kneighbors_graph
-from torch_geometric.nn.conv.gcn_conv import gcn_norm
-from torch_geometric.utils import dense_to_sparse, to_dense_adj
 
 from hasher.graph import SAME_EIGENVALUE, Graph, eigh, knn_graph, normalised_adjacency
 
@@ -98,6 +96,9 @@ def test_no_gradient_flows_into_the_graph():
 
 @pytest.mark.parametrize("k", [1, 8, 64])
 def test_normalised_adjacency_is_that_of_pytorch_geometric(k):
+    from torch_geometric.nn.conv.gcn_conv import gcn_norm  # seconds, which only who runs this shall wait
+    from torch_geometric.utils import dense_to_sparse, to_dense_adj
+
     weights = knn_graph(features(50, 6, dtype=torch.float32), k, 2.0)
     index, values = gcn_norm(*dense_to_sparse(weights), num_nodes=50)
     torch.testing.assert_close(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.local_cluster import local_cluster
+from benchmarks.local_cluster import LocalCluster
 from study.drive.runner import StudyResult, run_study
 from study.options import RunOptions
 from study.plan.spec import StudySpec
@@ -77,7 +78,7 @@ def finished(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResu
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """The address of a cluster for studies that need none of their own: joining takes half as long as starting one."""
-    with local_cluster(1, num_cpus=2) as started:
+    with closing(LocalCluster(num_cpus=2)) as started:  # one node: a second one costs as much again, idle as well
         yield started.address
 
 

@@ -89,7 +89,7 @@ def test_a_method_of_another_package_goes_all_the_way(
     study = {**TINY, "datasets": [str(blobs)], "methods": ["Whitened"], "fixed": {}, "space": space, "trials": 3}
     path = tmp_path / "toys.yaml"
     path.write_text(yaml.safe_dump({**study, "name": "toys", "replicates": 3}))
-    printed = run_study(site, path, "--runs-dir", tmp_path)
+    printed = run_study(site, path, "--runs-dir", tmp_path, "--max-concurrent", "1")
     assert "Whitened" in printed and "PCA-sign" in printed
     records = pd.read_csv(tmp_path / "toys" / "records.csv")
     own = records[records.method == "white"]

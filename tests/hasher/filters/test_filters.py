@@ -8,8 +8,6 @@ import pytest
 import torch
 from scipy.interpolate import BSpline
 from scipy.special import ive
-from torch_geometric.nn import ChebConv, GCNConv
-from torch_geometric.utils import dense_to_sparse
 
 from hasher.errors import UserError
 from hasher.filters import GraphFilter, build_filter
@@ -281,6 +279,9 @@ def test_adjacency_that_is_not_finite_gives_nan_and_no_exception(name, order):
 @pytest.mark.parametrize("degree", SEARCHED["chebyshev"])
 def test_chebyshev_is_that_of_pytorch_geometric(degree):
     """Their Laplacian has no self loops, so Â is normalised without them here."""
+    from torch_geometric.nn import ChebConv  # seconds, which only who runs this shall wait
+    from torch_geometric.utils import dense_to_sparse
+
     weights, signals = knn_graph(normal(60, 10), 6, 3.0), normal(60, 7)
     scale = weights.sum(dim=1).rsqrt()
     ours = learned("chebyshev", degree)
@@ -295,6 +296,9 @@ def test_chebyshev_is_that_of_pytorch_geometric(degree):
 
 
 def test_gcn_is_that_of_pytorch_geometric():
+    from torch_geometric.nn import GCNConv  # seconds, which only who runs this shall wait
+    from torch_geometric.utils import dense_to_sparse
+
     weights, signals = knn_graph(normal(60, 10), 6, 3.0), normal(60, 7)
     theirs = GCNConv(7, 7, bias=False)
     with torch.no_grad():

@@ -35,6 +35,7 @@ from study.record.study_folder import StudyFolder
 from study.work.data import StudyData
 from study.work.runs import Step, start_work
 from tests.study.conftest import run_tiny
+from tests.study.here import runs_here
 
 #: Columns that may differ between two runs of the same study.
 TIMES = ["started", "seconds", "device_seconds", "optuna_trial", "commit"]
@@ -198,7 +199,8 @@ def test_a_time_budget_stops_runs_midway_and_the_same_command_completes_the_same
     assert first.spent == "time budget" and first.counts.left == 25 - first.counts.done
     assert 5 <= first.counts.done < 10 and len(first.records) == first.counts.done
     tracking = TrackingOptions(tensorboard=True)
-    second = run_tiny(tiny, tmp_path, max_concurrent=1, time_budget=3600, tracking=tracking, address=cluster)
+    with runs_here():
+        second = run_tiny(tiny, tmp_path, time_budget=3600, tracking=tracking)
     assert second.spent is None and second.counts.left == 0
     before, after, whole = (pd.read_csv(path) for path in (
         io.StringIO(first.records.to_csv(index=False)), second.folder.records, finished.folder.records,

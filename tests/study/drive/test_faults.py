@@ -6,7 +6,9 @@ import errno
 import io
 import json
 import os
+import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,8 +17,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmarks import faults
 from benchmarks.breakable.disk import full, small_disk
+from benchmarks.breakable.storages import FULL_DISK
+from benchmarks.faults import SPEC, Fault, Ordeal, comparable, placed
+from benchmarks.local_cluster import local_cluster
 from hasher.errors import UserError
 from study.drive.lost_workers import RETRIES, LostWorkers
 from study.drive.runner import StudyResult
@@ -117,7 +121,8 @@ def test_a_disk_that_fills_up_stops_a_study_in_a_line_and_loses_nothing(
         assert "\n" not in str(stopped.value)
     kept = Ledger(tiny, open_storage(str(tmp_path / "tiny" / "journal.log"))).finished
     assert 0 < len(kept) < len(all_tasks(tiny))
-    again = run_tiny(tiny, tmp_path, max_concurrent=1, address=cluster)
+    with runs_here():
+        again = run_tiny(tiny, tmp_path)
     assert again.counts.left == 0
     first, second = (pd.read_csv(r.folder.records).drop(columns=[*TIMES, "commit"]) for r in (finished, again))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
@@ -150,10 +155,6 @@ def test_a_study_goes_on_once_there_is_space_again_on_its_disk(
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
-#: Of the faults that `benchmarks.faults` plans: one of each that kills, and a full disk.
-SEED = 385
-
-
 class ForgetfulTrainable(HasherTrainable):
     """Its checkpoints cannot be written."""
 
@@ -162,8 +163,9 @@ class ForgetfulTrainable(HasherTrainable):
 
 
 def test_checkpoints_that_cannot_be_written_stop_the_study_and_fail_no_run(
-    tiny: StudySpec, cluster: str, tmp_path: Path
+    tiny: StudySpec, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("study.drive.lost_workers.RETRIES", 1)  # each takes another worker
     spec = tiny.model_copy(update={"checkpoint_every": 1})
     with pytest.raises(UserError, match="read-only for a test"):
         run_tiny(spec, tmp_path, ForgetfulTrainable, max_concurrent=1, address=cluster)
@@ -202,10 +204,20 @@ def test_a_clock_that_steps_back_changes_no_duration(monkeypatch: pytest.MonkeyP
     assert result["steps"][0].state == "failed" and 0 <= worker._seconds[0] < 5
 
 
-def test_nodes_workers_head_and_driver_may_die_under_a_study_and_its_disk_fill(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The seed has one of each."""
-    assert faults.stress(range(SEED, SEED + 1), 2, tmp_path) == 0
-    assert "1 of 1 disturbed runs" in capsys.readouterr().out
-    assert (tmp_path / str(SEED) / "driver.log").read_text().count("head node") == 1
+#: A worker can be killed only while a run is at work, and so is what follows it. What a killed driver leaves:
+#: `test_run_study`.
+FAULTS = [
+    Fault(0.5, "worker", 0), Fault(0.3, "node", 0), Fault(2.0, FULL_DISK, 2), Fault(0.3, "worker", 0),
+    Fault(0.3, "head", 0),
+]  # fmt: skip
+
+
+def test_workers_nodes_and_the_head_may_die_under_a_study_and_its_disk_fill(tmp_path: Path) -> None:
+    with runs_here():
+        calm = run_tiny(SPEC, tmp_path)
+    with local_cluster(2, num_cpus=1) as nodes, placed("journal", tmp_path, "", None) as place:
+        found = Ordeal(nodes, place, FAULTS, random.Random(0)).run()
+    struck = Counter(fault.kind for fault in FAULTS if fault.kind != FULL_DISK or place.breaks)
+    assert found.faults == struck and not found.wrong, found
+    assert comparable(found.records).equals(comparable(calm.records))
+    assert place.log.read_text().count("head node") == 1

@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from study.plan.spec import StudySpec
 from study.work.runs import Step
 from study.work.trainable import HasherTrainable, Steps
@@ -16,28 +14,31 @@ from tests.study.conftest import run_tiny
 class SlowToStart(HasherTrainable):
     """All workers but the first need four seconds; then every run takes a few tenths. Each leaves its process's id."""
 
+    folder: Path
+
     def setup(self, config: dict[str, Any], data: Any, resources: Any) -> None:
         try:
-            (Path(os.environ["STARTED_WORKERS"]) / "first").touch(exist_ok=False)
+            (self.folder / "first").touch(exist_ok=False)
         except FileExistsError:
             time.sleep(4)
         super().setup(config, data, resources)
 
     def advance(self) -> Steps:
-        (Path(os.environ["STARTED_WORKERS"]) / str(os.getpid())).touch()
+        (self.folder / str(os.getpid())).touch()
         time.sleep(0.4)
         epoch = {"epoch": 1, "loss": 1.0, "map": 0.5}
         outcome = {"map": 0.5, "chosen_epoch": 1, "scored_on": "validation"}
         return [Step("complete", outcome, [epoch]) for _ in self._jobs]
 
 
-def test_short_runs_do_not_keep_other_workers_from_starting(
-    tiny: StudySpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_runs_do_not_keep_other_workers_from_starting(tiny: StudySpec, cluster: str, tmp_path: Path) -> None:
     """As they would by Tune's FIFO order: a run that ends hands its worker to one that waits for a worker to start."""
     workers = tmp_path / "workers"
     workers.mkdir()
-    monkeypatch.setenv("STARTED_WORKERS", str(workers))
-    result = run_tiny(tiny, tmp_path, SlowToStart, max_concurrent=2)
+
+    class Noted(SlowToStart):
+        folder = workers
+
+    result = run_tiny(tiny, tmp_path, Noted, max_concurrent=2, address=cluster)
     assert result.counts.left == 0
     assert len(list(workers.iterdir())) == 1 + 2  # the mark of the first, and two that did runs
