@@ -101,8 +101,16 @@ class SlowWay:
         return f"postgresql://tests@/{database}?host={self.folder}"
 
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _hang_up(self) -> None:
+        """End every connection, which would be complained of with the loop."""
+        open_ones = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in open_ones:
+            task.cancel()
+        await asyncio.gather(*open_ones, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
