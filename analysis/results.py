@@ -24,7 +24,11 @@ from study.record.evaluation_file import Arrays
 
 
 def results_of(study: StudyRecords, dataset: str) -> DatasetResults:
-    """The results on a data set of `study`: the same object whoever asks, so that all of them share its work."""
+    """The results on a data set of `study`: the same object whoever asks, so that all of them share its work.
+
+    Raises `UserError` where a run is there twice.
+    """
+    study.once("rows", study.check_rows)
     return study.once(("results", dataset), lambda: DatasetResults(study, dataset))
 
 

@@ -101,6 +101,16 @@ class StudyRecords:
         rows = self._by_cell.get((kind, cell.dataset, cell.method, cell.bits))
         return self.records.iloc[:0] if rows is None else rows
 
+    def check_rows(self) -> None:
+        """Raise `UserError` where a run has two rows in the records, and would count twice."""
+        twice = self.records[self.records.duplicated(list(_RUN))]
+        if len(twice):
+            run = " ".join(map(str, twice[list(_RUN)].iloc[0]))
+            raise UserError(
+                f"{self.folder.records}: {run} is in two rows, expected one a run: `python run_study.py "
+                f"{self.folder.path}` writes the table anew"
+            )
+
     @cached_property
     def _by_cell(self) -> dict[Hashable, pd.DataFrame]:
         ordered = self.records.sort_values("index", kind="stable")
@@ -156,13 +166,6 @@ def load_study(path: Path, data_dir: Path | None = None) -> StudyRecords:
     gone = records["superseded"].astype(bool) if "superseded" in records else pd.Series(False, index=records.index)
     records = _with_every_score(records)
     kept, superseded = (records[rows].reset_index(drop=True) for rows in (~gone, gone))
-    twice = kept[kept.duplicated(list(_RUN))]
-    if len(twice):
-        run = " ".join(map(str, twice[list(_RUN)].iloc[0]))
-        raise UserError(
-            f"{folder.records}: {run} is in two rows, expected one a run: `python run_study.py {path}` writes the "
-            "table anew"
-        )
     return StudyRecords(folder, spec, kept, data_dir, superseded=superseded)
 
 

@@ -118,7 +118,8 @@ class SlowWay:
         except OSError:  # it is stopped
             writer.close()
             return
-        await asyncio.gather(self._pass_on(reader, requests), self._pass_on(answers, writer))
+        with suppress(asyncio.CancelledError):  # else a stream complains of it
+            await asyncio.gather(self._pass_on(reader, requests), self._pass_on(answers, writer))
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(OSError):

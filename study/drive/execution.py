@@ -100,7 +100,7 @@ class Execution:
         plan = Plan(self.ledger.spec, self.ledger.finished, self.ledger.held)
         widths = {name: each.dataset.features.shape[1] for name, each in self.data.items()}
         device = torch.device("cuda" if self.options.resources.gpus else "cpu")
-        grouping = Grouping(self.ledger.spec, widths, nodes.slots, device)
+        grouping = Grouping(self.ledger.spec, widths, device)
         return Recorder(self.ledger, plan, self.folder, LostWorkers(nodes.dead), facts, self.trackers, grouping)
 
     def _placed(self, trainable: type[tune.Trainable]) -> Any:

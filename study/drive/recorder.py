@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hasher.files import sha256, write_atomically
@@ -93,7 +93,10 @@ class Recorder:
         first = self.ledger.begin(task)
         if self._grouping is None or task.cell in self._apart:
             return [first]
-        return [first, *(self.ledger.begin(other) for other in self._grouping.others(first, self.plan))]
+        tasks = self._grouping.group(first)
+        others = [self.ledger.begin(other) for other in self.plan.take(tasks)]
+        group = tuple((each.index, each.seed(self.ledger.spec.seed)) for each in tasks)
+        return [replace(job, group=group) for job in (first, *others)]
 
     @property
     def in_flight(self) -> int:
@@ -151,7 +154,7 @@ class Recorder:
         for running in together:
             running.state = None
         left = min(self._lost_workers.retries_left(running.job.task) for running in together)
-        return left if len(together) == 1 else left - RETRIES + 1
+        return left - RETRIES + 1 if together[0].job.group else left
 
     def give_up(self, run_id: str) -> None:
         """What has lost its worker once too often has failed."""
@@ -162,7 +165,7 @@ class Recorder:
     def end(self, run_id: str) -> None:
         """Record the ends of the runs of an id; what came to none goes back to the plan, to be redone."""
         together = self._running.pop(run_id)
-        if len(together) > 1 and any(running.state == "failed" for running in together):
+        if together[0].job.group and any(running.state == "failed" for running in together):
             self._apart.add(together[0].job.task.cell)
             for running in together:
                 running.state = None

@@ -69,38 +69,21 @@ class Plan:
             return chosen.search.pop()
         return self._unsearched.pop() if self._unsearched else None
 
-    def alike(self, task: Task) -> list[Task]:
-        """Tasks not handed out that differ from this one in the seed alone: replicates of its cell, or the same point
-        of a grid."""
+    def take(self, tasks: Iterable[Task]) -> list[Task]:
+        """Hand out those of the tasks that wait, beside one that has been."""
+        return [task for task in tasks if self._take(task)]
+
+    def _take(self, task: Task) -> bool:
         plan = self._cells.get(task.cell)
-        if plan is None:
-            return [each for each in self._unsearched[::-1] if each.cell == task.cell]
-        if task.kind == "test":
-            return plan.tests[::-1]
-        if self._spec.sampler.name != "grid":
-            return []
-        points = len(self._spec.grid_for(task.cell.method))
-        return [each for each in plan.search[::-1] if each.index % points == task.index % points]
-
-    def take(self, tasks: Collection[Task]) -> None:
-        """Hand out tasks of `alike`, beside the one that they are like."""
-        for task in tasks:
-            plan = self._cells.get(task.cell)
-            if plan is None:
-                self._unsearched.remove(task)
-            elif task.kind == "test":
-                plan.tests.remove(task)
-            else:
-                plan.search.remove(task)
-                plan.started += 1
-                plan.running += 1
-
-    def has_more_than(self, cell: Cell) -> bool:
-        """Whether something outside of this cell can start now."""
-        others = (plan for other, plan in self._cells.items() if other != cell)
-        return any(task.cell != cell for task in self._unsearched) or any(
-            plan.tests or (plan.search and plan.running < self._spec.parallel_trials) for plan in others
-        )
+        searched = None if plan is None else {"test": plan.tests, "search": plan.search}
+        waiting = self._unsearched if searched is None else searched[task.kind]
+        if task not in waiting:
+            return False
+        waiting.remove(task)
+        if plan is not None and task.kind == "search":
+            plan.started += 1
+            plan.running += 1
+        return True
 
     def ended(self, task: Task) -> None:
         """A task that was handed out is now among the finished."""

@@ -47,7 +47,8 @@ class Task:
 @dataclass(frozen=True)
 class Job:
     """What goes to a worker. `config` is None for a reference; `report_every` is in epochs, `time_limit` in seconds;
-    the best epoch of a search trial is that with the best `objective`."""
+    the best epoch of a search trial is that with the best `objective`. `group` has index and seed of all runs that are
+    trained side by side, its own among them, in their order; it is empty where a run is trained by itself."""
 
     task: Task
     seed: int
@@ -56,6 +57,7 @@ class Job:
     objective: str
     k: int
     time_limit: float | None = None
+    group: tuple[tuple[int, int], ...] = ()
 
 
 def cells(spec: StudySpec) -> list[Cell]:
@@ -82,6 +84,17 @@ def final_tasks(spec: StudySpec, cell: Cell) -> list[Task]:
     """Every run on test queries planned in a cell: its replicates, one where nothing in it is random."""
     runs = 1 if cell.method in REFERENCES else spec.replicates_of(cell.method)
     return [Task("test", cell, index) for index in range(runs)]
+
+
+def alike(spec: StudySpec, task: Task) -> list[Task]:
+    """The runs that differ from a task in the seed alone, itself among them, by index: the replicates of its cell, or
+    the trials of its point of a grid."""
+    if task.kind == "test":
+        return final_tasks(spec, task.cell)
+    if spec.sampler.name != "grid":
+        return [task]
+    points = len(spec.grid_for(task.cell.method))
+    return search_tasks(spec, task.cell)[task.index % points :: points]
 
 
 def all_tasks(spec: StudySpec) -> list[Task]:

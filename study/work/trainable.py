@@ -109,7 +109,7 @@ class HasherTrainable(tune.Trainable):
             "started": self._started,
             "seconds": round(seconds, 4),
             "device_seconds": round(seconds * self._resources.devices, 4),
-            "together": len(self._jobs),
+            "together": len(self._jobs[place].group) or 1,
             "data_fingerprint": self._data[self._jobs[place].task.cell.dataset].dataset.fingerprint,
             **worker_facts(),
         }

@@ -6,6 +6,7 @@ import sys
 import pandas as pd
 import pytest
 
+from analysis.results import results_of
 from analysis.study_records import load_study
 from hasher.errors import UserError
 from study.plan.tasks import Cell
@@ -65,7 +66,6 @@ def test_text_stays_text(tmp_path):
         (lambda path: (path / "records.csv").unlink(), "no records.csv"),
         (lambda path: (path / "records.csv").write_text("", encoding="utf-8"), "not a table"),
         (lambda path: (path / "records.csv").write_text("a,b\n1,2\n", encoding="utf-8"), "no column dataset"),
-        (lambda path: twice(path / "records.csv"), "is in two rows, expected one a run"),
     ],
 )
 def test_one_clear_line(small, spoil, says):
@@ -78,6 +78,13 @@ def test_one_clear_line(small, spoil, says):
 def twice(table):
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
     table.write_text("".join([*lines, lines[1]]), encoding="utf-8")
+
+
+def test_a_run_in_two_rows_gives_no_results(small):
+    twice(small / "records.csv")
+    study = load_study(small)
+    with pytest.raises(UserError, match=r"records\.csv: .* is in two rows, expected one a run"):
+        results_of(study, study.datasets[0])
 
 
 def test_curves_without_a_column_are_one_line(small):

@@ -40,7 +40,7 @@ def at_step(patch: pytest.MonkeyPatch, number: int, strike: Callable[[], object]
 
 
 def _run(execution: Execution, trainable: type[tune.Trainable]) -> None:
-    nodes: Any = SimpleNamespace(dead=lambda: 0, slots=lambda: 1)
+    nodes: Any = SimpleNamespace(dead=lambda: 0)
     recorder = execution._recorder(nodes)
     while jobs := recorder.start("here"):
         worker: Any = object.__new__(trainable)

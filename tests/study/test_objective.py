@@ -75,9 +75,9 @@ def test_a_step_is_reported_by_it(tiny: StudySpec, tmp_path: Path, objective: st
     storage = open_storage(str(tmp_path / "journal.log"))
     ledger = Ledger(spec, storage)
     recorder = Recorder(ledger, Plan(spec, ledger.finished), StudyFolder(tmp_path), LostWorkers(lambda: 0), {})
-    job = recorder.start("a")
-    assert job is not None and job.task.kind == "search"
-    assert not recorder.should_stop("a", Step("running", {}, [{"epoch": 2, objective: 0.25}]))
+    (job,) = recorder.start("a")
+    assert job.task.kind == "search"
+    assert not recorder.should_stop("a", [Step("running", {}, [{"epoch": 2, objective: 0.25}])])
     (trial,) = optuna.load_study(study_name=f"{spec.name}/{job.task.cell}", storage=storage).trials
     assert trial.intermediate_values == {2: 0.25}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -219,18 +220,19 @@ def test_ctrl_c_before_anything_runs_is_one_line(
 
 
 def test_a_finished_study_is_only_shown(
-    finished: StudyResult, blobs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    finished: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_ray(*arguments: object, **keywords: object) -> None:
         raise AssertionError("a finished study has no need of Ray")
 
     monkeypatch.setattr("ray.init", no_ray)
-    before = finished.folder.journal.read_bytes()
-    assert command.main([str(finished.folder.spec), "--runs-dir", str(finished.folder.path.parent)]) == 0
+    copy = StudyFolder(tmp_path / finished.folder.path.name)  # others look at what is finished
+    shutil.copytree(finished.folder.path, copy.path)
+    assert command.main([str(copy.spec), "--runs-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "chebyshev" in printed.lower() and "ITQ" in printed
-    assert str(finished.folder.path / "report.html") in printed and (finished.folder.path / "report.html").exists()
-    assert finished.folder.journal.read_bytes() == before
+    assert str(copy.path / "report.html") in printed and (copy.path / "report.html").exists()
+    assert copy.journal.read_bytes() == finished.folder.journal.read_bytes()
 
 
 def test_a_different_study_of_the_same_name_is_refused(

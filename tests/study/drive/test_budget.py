@@ -155,7 +155,7 @@ def test_device_hours_are_used_up_and_passed_by_no_more_than_a_run(tiny: StudySp
 def test_the_searcher_waits_for_runs_in_flight_before_it_gives_up() -> None:
     """They may take less than was expected of them, which leaves room for more."""
     task, finished = Task("search", Cell("blobs", "gcn", 8), 0), dict[Task, Finished]()
-    recorder = Mock(exhausted=False, trouble=None)
+    recorder = Mock(exhausted=False, trouble=None, in_flight=1)
     searcher = CellSearcher(recorder, lambda: 4, DeviceHours(1.0, finished, 1.0))
     recorder.running.return_value = [(task, 4000.0)]
     assert searcher.suggest("next") is None

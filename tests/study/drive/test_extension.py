@@ -31,7 +31,7 @@ from study.watch.counts import count_runs
 from tests.study.here import runs_here
 
 #: Columns that may differ between a study that grew and one that was so from the start.
-WHEN = ["started", "seconds", "device_seconds", "optuna_trial", "optuna_study", "commit"]
+WHEN = ["started", "seconds", "device_seconds", "optuna_trial", "optuna_study", "commit", "together"]
 
 
 def grown(spec: StudySpec, **changes: Any) -> StudySpec:

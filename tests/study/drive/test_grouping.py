@@ -26,6 +26,7 @@ from study.work.together import JobsWork
 from study.work.trainable import HasherTrainable, Steps
 from tests.study.conftest import run_tiny
 from tests.study.here import at_step, runs_here
+from tests.study.test_run_study import TIMES
 
 IDENTITY = ["kind", "method", "bits", "index"]
 #: By which losses and weights may differ, after the few epochs of these tests.
@@ -42,7 +43,7 @@ def spec(tiny: StudySpec) -> StudySpec:
 def grid(tiny: StudySpec) -> StudySpec:
     """Two points with three seeds each."""
     values = tiny.model_dump()
-    values |= {"methods": ["gcn"], "trials": None, "sampler": {"name": "grid", "repeats": 3},
+    values |= {"methods": ["gcn"], "trials": None, "replicates": 3, "sampler": {"name": "grid", "repeats": 3},
                "pruner": {"name": "none"}, "space": {"learning_rate": {"type": "categorical", "choices": [0.01, 0.03]}},
                "fixed": {**values["fixed"], "knn_size": 5}}  # fmt: skip
     return StudySpec.model_validate(values)
@@ -69,11 +70,7 @@ def test_each_has_the_record_and_the_course_that_it_has_alone(
     assert found.index.equals(expected.index) and set(expected["together"]) == {1}
     trained = found.index.get_level_values("method").isin(spec.methods)
     grouped = trained & ((found.index.get_level_values("kind") == "test") | (name == "grid"))
-    sizes = found["together"].to_numpy()
-    assert (sizes[~grouped] == 1).all() and (
-        sizes[grouped] == (spec.replicates if name == "spec" else sizes[grouped])
-    ).all()
-    assert name == "spec" or set(found.loc["search", "together"]) == {3}
+    assert (found["together"] == np.where(grouped, 3, 1)).all()
     same = ["state", "seed", "epochs", "chosen_epoch", "learning_rate", "train_items", "queries", "data_fingerprint"]
     pd.testing.assert_frame_equal(found[same], expected[same])
     ours, theirs = (curves(each).sort_values([*IDENTITY, "epoch"], ignore_index=True) for each in (together, apart))
@@ -86,12 +83,16 @@ def test_each_has_the_record_and_the_course_that_it_has_alone(
     assert (found["seconds"] > 0).all()
 
 
-def work(spec: StudySpec, kind: Any, seeds: range) -> JobsWork:
+def work(spec: StudySpec, kind: Any, seeds: range, of_group: bool = False) -> JobsWork:
     dataset = load_dataset(spec.datasets[0].source)
     data = StudyData(dataset, make_splits(dataset, spec.datasets[0].split_config(0)))
     config = spec.configure("gcn", 8, {"learning_rate": 0.01, "knn_size": 5})
     cell = Cell("blobs", "gcn", 8)
-    jobs = [Job(Task(kind, cell, seed), seed, config, spec.report_every, spec.objective, spec.k) for seed in seeds]
+    group = tuple((seed, seed) for seed in range(3)) if len(seeds) > 1 or of_group else ()
+    jobs = [
+        Job(Task(kind, cell, seed), seed, config, spec.report_every, spec.objective, spec.k, group=group)
+        for seed in seeds
+    ]
     return JobsWork(jobs, data)
 
 
@@ -109,6 +110,15 @@ def test_jobs_that_are_continued_elsewhere_are_the_same(tiny: StudySpec, kind: s
     last = again.step()
     assert untimed(last) == untimed(whole.step())
     assert {step.state for step in last if step is not None} == {"complete"}
+
+
+@pytest.mark.parametrize("kind", ["search", "test"])
+def test_one_of_a_group_that_is_done_again_is_the_same_to_the_last_bit(tiny: StudySpec, kind: str) -> None:
+    whole, again = work(tiny, kind, range(3)), work(tiny, kind, range(1, 2), of_group=True)
+    for _ in range(2):
+        rows, ends = untimed(whole.step())
+        assert untimed(again.step()) == (rows[1:2], ends[1:2])
+    assert ends[1][0] == "complete"
 
 
 def test_one_that_diverges_is_recorded_so_and_the_others_go_on(tiny: StudySpec) -> None:
@@ -158,10 +168,10 @@ def test_a_study_that_is_stopped_amid_them_goes_on_with_all(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), runs_here():
         at_step(patch, 15, stop)
         run_tiny(spec, tmp_path)
-    records = run(spec, tmp_path).records
-    assert Counter(records["state"]) == Counter({"complete": len(records) - (records["state"] == "pruned").sum(),
-                                                 "pruned": (records["state"] == "pruned").sum()})  # fmt: skip
-    assert len(records) == len(all_tasks(spec)) == len(records.drop_duplicates(IDENTITY))
+    found, expected = run(spec, tmp_path).records, run(spec, tmp_path / "undisturbed").records
+    assert len(found) == len(all_tasks(spec)) == len(found.drop_duplicates(IDENTITY))
+    columns = [*TIMES, "commit"]
+    pd.testing.assert_frame_equal(found.drop(columns=columns), expected.drop(columns=columns), check_exact=True)
 
 
 class LosesWorkers(HasherTrainable):
@@ -202,43 +212,35 @@ def test_a_lost_worker_is_made_up_for_and_a_second_one_parts_them(
 
 @pytest.mark.parametrize("slots", [1, 2, 4])
 @pytest.mark.parametrize("name", ["spec", "grid"])
-def test_every_task_starts_exactly_once_and_slots_are_not_left_idle(
+def test_every_task_starts_exactly_once_and_groups_start_whole(
     name: str, slots: int, request: pytest.FixtureRequest
 ) -> None:
     spec: StudySpec = request.getfixturevalue(name)
     rng, finished, running = random.Random(slots), dict[Task, Finished](), list[list[Task]]()
-    plan, grouping = Plan(spec, finished), Grouping(spec, {"blobs": 12}, lambda: slots, CPU)
+    plan, grouping = Plan(spec, finished), Grouping(spec, {"blobs": 12}, CPU)
     started: list[list[Task]] = []
     while True:
         while len(running) < slots and (task := plan.next_task()) is not None:
             config = None if task.cell.method not in spec.methods else spec.configure(task.cell.method, 8, {})
-            job = Job(task, 0, config, 1, spec.objective, spec.k)
-            waiting = plan.alike(task)
-            others = grouping.others(job, plan)
-            assert others == waiting[: len(others)]
-            if len(others) < len(waiting) and others:
-                assert not plan.has_more_than(task.cell)
-                assert len(others) + 1 == -(-(len(waiting) + 1) // slots)
-            running.append([task, *others])
-            started.append([task, *others])
+            group = grouping.group(Job(task, 0, config, 1, spec.objective, spec.k))
+            together = [task, *plan.take(group)]
+            assert group in ([], together) and (len(group) == 3 or task.cell.method not in spec.methods or not group)
+            running.append(together)
+            started.append(together)
         if not running:
             break
         for task in running.pop(rng.randrange(len(running))):
             finished[task] = Finished("complete", rng.random(), 1)
             plan.ended(task)
     assert plan.exhausted and Counter(task for group in started for task in group) == Counter(all_tasks(spec))
-    assert any(len(group) > 1 for group in started) and all(
-        len({task.cell for task in group}) == 1 for group in started
-    )
+    assert any(len(group) == 3 for group in started)
 
 
 def test_what_may_be_stopped_alone_is_run_alone(grid: StudySpec, tiny: StudySpec) -> None:
     changed: dict[str, Any] = {"pruner": {"name": "median"}, "trial_time_limit": 5.0}
     others = [StudySpec.model_validate({**grid.model_dump(), key: value}) for key, value in changed.items()]
-    for spec, count in [(grid, 2), *((other, 0) for other in others), (tiny, 0)]:
-        plan = Plan(spec, {})
-        task = plan.next_task()
-        assert task is not None and task.kind == "search"
-        config = spec.configure(task.cell.method, 8, {})
-        job = Job(task, 0, config, 1, spec.objective, spec.k)
-        assert len(Grouping(spec, {"blobs": 12}, lambda: 1, CPU).others(job, plan)) == count
+    for spec, indices in [(grid, [1, 3, 5]), *((other, []) for other in others), (tiny, [])]:
+        task = Task("search", Cell("blobs", "gcn", 8), 3)
+        job = Job(task, 0, spec.configure("gcn", 8, {}), 1, spec.objective, spec.k)
+        assert [each.index for each in Grouping(spec, {"blobs": 12}, CPU).group(job)] == indices
+        assert {each.cell for each in Grouping(spec, {"blobs": 12}, CPU).group(job)} <= {task.cell}

@@ -28,9 +28,9 @@ def run_in_two_slots(recorder: Recorder, ahead: bool, most: int = 1000) -> dict[
     jobs: dict[Task, Job] = {}
     running: list[str] = []
     while len(jobs) < most:
-        while len(running) < 2 and (job := recorder.start(str(len(jobs)))) is not None:
+        while len(running) < 2 and (started := recorder.start(str(len(jobs)))):
             running.append(str(len(jobs)))
-            jobs[job.task] = job
+            jobs |= {job.task: job for job in started}
         if not running:
             break
         if ahead:
@@ -40,8 +40,8 @@ def run_in_two_slots(recorder: Recorder, ahead: bool, most: int = 1000) -> dict[
         config = list(jobs.values())[int(run_id)].config
         outcome: dict[str, Any] = {"map": getattr(config, "learning_rate", 0.5), "chosen_epoch": 1}
         step = Step("complete", outcome, [{"epoch": 1, "map": outcome["map"]}])
-        recorder.should_stop(run_id, step)
-        recorder.collect(run_id, step)
+        recorder.should_stop(run_id, [step])
+        recorder.collect(run_id, [step])
         recorder.end(run_id)
     return jobs
 

@@ -72,15 +72,14 @@ FIRST = "blobs-none-8-search-0"
 
 
 def test_runs_are_shown_from_their_begin_to_their_end(recorder: Recorder, heard: Heard) -> None:
-    assert recorder.start("a") is not None
-    recorder.collect("a", step(2, 0.5))
+    assert recorder.start("a")
+    recorder.collect("a", [step(2, 0.5)])
     recorder.lost("a")  # Tune starts it again from its last checkpoint, or from none
-    recorder.collect("a", step(2, 0.5))
-    recorder.collect("a", step(4, 0.75, "complete"))
+    recorder.collect("a", [step(2, 0.5)])
+    recorder.collect("a", [step(4, 0.75, "complete")])
     recorder.end("a")
-    second = recorder.start("b")
-    assert second is not None
-    recorder.collect("b", Failure({"error": "ZeroDivisionError: made to fail"}))
+    (second,) = recorder.start("b")
+    recorder.collect("b", [Failure({"error": "ZeroDivisionError: made to fail"})])
     recorder.end("b")
     recorder.close()
     failed = name_of(second.task)
@@ -92,11 +91,11 @@ def test_runs_are_shown_from_their_begin_to_their_end(recorder: Recorder, heard:
 
 def test_a_run_that_is_put_back_has_failed_and_is_a_new_one_when_it_is_redone(recorder: Recorder, heard: Heard) -> None:
     for run_id in "ab":
-        assert recorder.start(run_id) is not None
-        recorder.collect(run_id, step(2, 0.5))
+        assert recorder.start(run_id)
+        recorder.collect(run_id, [step(2, 0.5)])
         if run_id == "a":
             recorder.end(run_id)
-    recorder.collect("b", step(4, 0.75, "complete"))
+    recorder.collect("b", [step(4, 0.75, "complete")])
     recorder.end("b")
     recorder.close()
     assert heard.calls == [
@@ -106,14 +105,14 @@ def test_a_run_that_is_put_back_has_failed_and_is_a_new_one_when_it_is_redone(re
 
 
 def test_runs_stopped_midway_are_closed_as_failed(recorder: Recorder, heard: Heard) -> None:
-    assert recorder.start("a") is not None
+    assert recorder.start("a")
     recorder.prepare()  # nobody is shown a run that never starts
     recorder.close()
     assert heard.calls == [("begin", FIRST), ("end", FIRST, "failed"), ("close",)]
 
 
 def test_a_run_that_lost_its_worker_too_often_has_failed(recorder: Recorder, heard: Heard) -> None:
-    assert recorder.start("a") is not None
+    assert recorder.start("a")
     recorder.lost("a")
     recorder.give_up("a")
     recorder.end("a")
