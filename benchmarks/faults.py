@@ -202,7 +202,8 @@ class Ordeal:
                 self._cluster.replace()
             driver.process.wait(timeout=300)
             return True
-        targets = self._cluster.nodes if kind == "node" else self._cluster.workers()
+        workers = [each for each in self._cluster.workers() if each.create_time() > driver.began]  # of no driver before
+        targets = self._cluster.nodes if kind == "node" else workers
         if targets:
             kill = self._cluster.kill if kind == "node" else psutil.Process.kill
             kill(self._rng.choice(targets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class Driver:
     """
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path) -> None:
-        self.excused = False
+        self.excused, self.began = False, time.time()
         number = len(list(log.parent.glob("*.err")))
         self._errors = log.with_name(f"{log.stem}-{number}.err")
         with log.open("ab") as output, self._errors.open("wb") as errors:

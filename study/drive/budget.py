@@ -19,7 +19,7 @@ class DeviceHours:
     """A cap on what a study costs, over all the runs it has recorded, those of earlier sittings included.
 
     Runs in flight count for what runs like them took, or for what they have taken where that is more; they are let
-    finish. So the cap is passed by no more than about one run.
+    finish. So the cap is passed by no more than about one run, or as many as are trained together.
     """
 
     def __init__(self, hours: float, finished: FinishedRuns, devices: float) -> None:
