@@ -96,6 +96,8 @@ def read_parts(columns: Mapping[str, pa.ChunkedArray], where: str) -> dict[str, 
     """
     parts: dict[str, NDArray[Any]] = {}
     for part, column in columns.items():
+        if part == "class_names":  # a column has a value an item, and these are one a class
+            continue
         if part == "labels" and _is_list(column.type):
             parts |= several_labels(column, where)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def read_safetensors(path: Path, keys: Keys) -> Arrays:
     try:
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            parts = {part: _array(file.get_tensor(key)) for part, key in keys.find(names, str(path)).items()}
+            parts = _parts(keys.find(names, str(path)), file.get_tensor)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({reason(error)})") from None
     return Arrays(path.stem, str(path), tuple(names), parts)
@@ -46,8 +46,16 @@ def read_torch(path: Path, keys: Keys) -> Arrays:
     if not isinstance(held, Mapping):
         raise UserError(f"{path}: holds a {type(held).__name__}, expected a tensor or a mapping of names to tensors")
     names = [str(name) for name in held]
-    parts = {part: _array(held[key]) for part, key in keys.find(names, str(path)).items()}
+    parts = _parts(keys.find(names, str(path)), held.__getitem__)
     return Arrays(path.stem, str(path), tuple(names), parts)
+
+
+def _parts(found: Mapping[str, str], held: Callable[[str], Any]) -> dict[str, NDArray[Any]]:
+    """``class_names`` only where labels are a matrix of columns to be named; else they may be anything."""
+    parts = {part: _array(held(key)) for part, key in found.items() if part != "class_names"}
+    if "class_names" in found and "labels" in parts and parts["labels"].ndim == 2:
+        parts["class_names"] = _array(held(found["class_names"]))
+    return parts
 
 
 def _array(values: Any) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import MultiLabelBinarizer
@@ -86,3 +87,13 @@ def test_a_saved_data_set_with_small_unsigned_labels_has_unlabelled_items(tmp_pa
     split = datasets.Dataset.from_dict({"features": FEATURES, "labels": [0, 1] * 12}, features=kinds)
     datasets.DatasetDict({"train": split, "unlabelled": split}).save_to_disk(tmp_path / "mine")
     assert load_dataset(str(tmp_path / "mine")).labels.tolist() == [0, 1] * 12 + [-1] * 24
+
+
+def test_names_that_are_not_of_columns_name_nothing(tmp_path: Path) -> None:
+    """A word an item in a table, and whatever a file of tensors calls so beside single labels."""
+    words = [f"item {row}" for row in range(24)]
+    pq.write_table(pa.table({"features": FEATURES, "label": [3, 7] * 12, "class_names": words}), tmp_path / "a.parquet")
+    assert load_dataset(str(tmp_path / "a.parquet")).class_names == ("3", "7")
+    held = {"features": torch.from_numpy(np.array(FEATURES)), "labels": ["a", "b"] * 12, "class_names": ["x"]}
+    torch.save(held, tmp_path / "b.pt")
+    assert load_dataset(str(tmp_path / "b.pt")).class_names == ("a", "b")
